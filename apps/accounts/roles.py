@@ -1,0 +1,140 @@
+"""Who may do what: the one matrix, for the API and the admin alike.
+
+A role is a Django group of the same name; the groups mirror this table after each migration (`groups.py`) so that
+people can read it in the admin. Decisions are taken here, in code: a row changed in the database grants nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """Roles of the house."""
+
+    ASSISTANT = "assistant", _("assistant")
+    PRACTITIONER = "practitioner", _("practitioner")
+    PRACTICE_ADMIN = "practice_admin", _("practice administrator")
+    PHARMACIST = "pharmacist", _("pharmacist")
+    DOCTOR = "doctor", _("doctor")
+    LAB_MANAGER = "lab_manager", _("laboratory manager")
+    CLINIC_ADMIN = "clinic_admin", _("clinic administrator")
+    INSURER_ADMIN = "insurer_admin", _("insurer administrator")
+    INSURER_AGENT = "insurer_agent", _("insurer agent")
+    ADMIN = "admin", _("platform administrator")
+
+
+DENTAL = frozenset({Role.ASSISTANT, Role.PRACTITIONER, Role.PRACTICE_ADMIN})
+CARE = frozenset({Role.ASSISTANT, Role.PRACTITIONER})
+PRACTICE_ROLES = DENTAL | {Role.PHARMACIST, Role.DOCTOR, Role.LAB_MANAGER, Role.CLINIC_ADMIN}
+INSURER_ROLES = frozenset({Role.INSURER_ADMIN, Role.INSURER_AGENT})
+PRESCRIBERS = frozenset({Role.PRACTITIONER})
+MANAGERS = frozenset({Role.PRACTICE_ADMIN})
+BILLERS = frozenset({Role.PRACTITIONER, Role.PRACTICE_ADMIN})
+HOUSE_ADMINS = frozenset({Role.PRACTICE_ADMIN, Role.INSURER_ADMIN, Role.ADMIN})
+SETTINGS = frozenset({Role.PRACTICE_ADMIN, Role.ADMIN})
+EVERYONE = frozenset(Role)
+
+# Permission -> roles. Codenames are Django's (view_, add_, change_, delete_) and those named in each model's Meta.
+MATRIX: dict[str, frozenset[Role]] = {
+    # audit and users
+    "audit.view_auditentry": HOUSE_ADMINS,
+    "accounts.view_user": HOUSE_ADMINS,
+    "accounts.add_user": HOUSE_ADMINS,
+    "accounts.change_user": HOUSE_ADMINS,
+    "accounts.view_session": HOUSE_ADMINS,
+    "auth.view_group": HOUSE_ADMINS,
+    # the house and its people
+    "directory.view_insurer": EVERYONE,
+    "directory.change_insurer": frozenset({Role.INSURER_ADMIN}),
+    "directory.view_practice": DENTAL | {Role.ADMIN},
+    "directory.change_practice": SETTINGS,
+    "directory.add_practice": frozenset({Role.ADMIN}),
+    "directory.view_practitioner": DENTAL | {Role.ADMIN},
+    "directory.add_practitioner": SETTINGS,
+    "directory.change_practitioner": SETTINGS,
+    "directory.view_room": DENTAL | {Role.ADMIN},
+    "directory.add_room": SETTINGS,
+    "directory.change_room": SETTINGS,
+    "directory.delete_room": SETTINGS,
+    "directory.view_openinghours": DENTAL | {Role.ADMIN},
+    "directory.add_openinghours": SETTINGS,
+    "directory.change_openinghours": SETTINGS,
+    "directory.delete_openinghours": SETTINGS,
+    # catalogue
+    "catalog.view_act": DENTAL,
+    "catalog.view_tariff": DENTAL,
+    "catalog.view_vatcode": DENTAL,
+    "catalog.view_practicefee": DENTAL,
+    "catalog.change_practicefee": MANAGERS,
+    "catalog.add_practicefee": MANAGERS,
+    # patients
+    "patients.view_patient": DENTAL,
+    "patients.add_patient": DENTAL,
+    "patients.change_patient": DENTAL,
+    "patients.delete_patient": MANAGERS,
+    "patients.merge_patient": MANAGERS,
+    "patients.export_patient": BILLERS,
+    "patients.view_restricted_patient": MANAGERS,
+    "patients.view_patientcontact": DENTAL,
+    "patients.add_patientcontact": DENTAL,
+    "patients.view_consentform": DENTAL,
+    "patients.add_consentform": DENTAL,
+    "patients.view_alert": DENTAL,
+    "patients.add_alert": CARE,
+    "patients.change_alert": CARE,
+    "patients.view_household": DENTAL,
+    "patients.add_household": DENTAL,
+    "patients.change_household": DENTAL,
+    # agenda
+    "agenda.view_appointment": DENTAL,
+    "agenda.add_appointment": DENTAL,
+    "agenda.change_appointment": DENTAL,
+    "agenda.override_appointment": DENTAL,
+    "agenda.change_completed_appointment": BILLERS,
+    "agenda.view_appointmenttype": DENTAL | {Role.ADMIN},
+    "agenda.add_appointmenttype": SETTINGS,
+    "agenda.change_appointmenttype": SETTINGS,
+    "agenda.delete_appointmenttype": SETTINGS,
+    "agenda.view_appointmentnote": DENTAL,
+    "agenda.add_appointmentnote": DENTAL,
+    "agenda.view_absence": DENTAL,
+    "agenda.add_absence": BILLERS,
+    "agenda.change_absence": BILLERS,
+    "agenda.delete_absence": BILLERS,
+    # clinical
+    "clinical.view_treatment": CARE,
+    "clinical.add_treatment": CARE,
+    "clinical.change_treatment": CARE,
+    "clinical.cancel_treatment": CARE,
+    "clinical.complete_treatment": PRESCRIBERS,
+    # billing
+    "billing.view_invoice": DENTAL,
+    "billing.add_invoice": BILLERS,
+    "billing.change_invoice": BILLERS,
+    "billing.delete_invoice": BILLERS,
+    "billing.issue_invoice": BILLERS,
+    "billing.credit_invoice": BILLERS,
+    "billing.view_billingdocument": DENTAL,
+    "billing.view_payment": DENTAL,
+    "billing.add_payment": DENTAL,
+    "billing.refund_payment": MANAGERS,
+    # messages
+    "notifications.view_notificationtemplate": DENTAL,
+    "notifications.add_notificationtemplate": MANAGERS,
+    "notifications.change_notificationtemplate": MANAGERS,
+    "notifications.test_notification": MANAGERS,
+    "notifications.view_notificationjob": DENTAL,
+    "notifications.retry_notificationjob": MANAGERS,
+    "notifications.view_notificationlog": DENTAL,
+    "notifications.view_suppression": DENTAL,
+}
+
+
+@cache
+def permissions_of(role: str) -> frozenset[str]:
+    """Return the permissions of a role; none for an unknown one."""
+    return frozenset(perm for perm, roles in MATRIX.items() if role in roles)

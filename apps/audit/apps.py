@@ -1,0 +1,29 @@
+"""The audit trail."""
+
+from django.apps import AppConfig, apps
+from django.db.models.signals import m2m_changed, post_delete
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditConfig(AppConfig):
+    name = "apps.audit"
+    label = "audit"
+    verbose_name = _("Audit trail")
+
+    def ready(self) -> None:
+        """Take every audited model's changes; a connected delete signal also stops unrecorded fast deletes."""
+        from apps.audit.recorder import record, record_relation
+        from apps.core.changes import register_sink
+        from apps.core.models import AuditedModel, record_deletion
+
+        register_sink(record)
+        for model in apps.get_models():
+            if not (issubclass(model, AuditedModel) and model.audited):
+                continue
+            post_delete.connect(record_deletion, sender=model, dispatch_uid=f"audit-delete-{model._meta.label}")
+            for field in model._meta.local_many_to_many:
+                m2m_changed.connect(
+                    record_relation,
+                    sender=field.remote_field.through,
+                    dispatch_uid=f"audit-m2m-{model._meta.label}-{field.name}",
+                )

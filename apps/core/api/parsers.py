@@ -1,0 +1,29 @@
+"""JSON in, strictly."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import orjson
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+
+class StrictJSONParser(BaseParser):
+    """Parses JSON bodies; NaN and Infinity are no JSON, and the body of a write is an object."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return the parsed object; raises ParseError (400 MALFORMED) on anything else."""
+        raw = stream.read()
+        if not raw.strip():
+            return {}
+        try:
+            data = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise ParseError(_("This body is not valid JSON.")) from error
+        if not isinstance(data, dict):
+            raise ParseError(_("The body must be a JSON object."))
+        return data

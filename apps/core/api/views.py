@@ -1,0 +1,70 @@
+"""The base of every API view."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from apps.core.context import bind
+
+
+class BaseViewSet(GenericViewSet[Any]):
+    """Parses, calls one service or selector, answers.
+
+    `permissions` maps action to permission; `serializers` maps action to the serializer of its answer, `inputs` to that
+    of its body. The actor is bound after authentication and unbound when the request ends.
+    """
+
+    permissions: ClassVar[dict[str, str]] = {}
+    serializers: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
+    inputs: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
+    lookup_value_converter = "uuid"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Give the request a place to unbind its actor."""
+        with ExitStack() as self.bound_for_request:
+            return super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        """Authenticate, then bind who acts."""
+        super().perform_authentication(request)
+        user = request.user
+        if user and user.is_authenticated:
+            self.bound_for_request.enter_context(
+                bind(
+                    actor_id=user.pk,
+                    actor_role=user.role,
+                    practice_id=user.practice_id,
+                    insurer_id=user.insurer_id,
+                )
+            )
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """Return the answer's serializer of the current action."""
+        return self.serializers.get(self.action) or self.serializers.get("retrieve") or super().get_serializer_class()
+
+    def parsed(self, partial: bool = False) -> dict[str, Any]:
+        """Return the validated body of the current action."""
+        serializer = self.inputs[self.action](
+            data=self.request.data, context=self.get_serializer_context(), partial=partial
+        )
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def answer(self, instance: Any, status: int = 200, action: str = "retrieve") -> Response:
+        """Answer one object as `action` shows it."""
+        shape = self.serializers[action]
+        return Response(shape(instance, context=self.get_serializer_context()).data, status=status)
+
+    def answer_list(self, rows: Any, action: str | None = None) -> Response:
+        """Answer a page of rows as `action` shows them."""
+        shape = self.serializers[action or self.action]
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)

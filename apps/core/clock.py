@@ -1,0 +1,35 @@
+"""Wall clocks: a practice's local time in, UTC stored, the practice's offset out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import InvalidInput
+
+
+class NonexistentTime(InvalidInput):
+    """The clock skips this time of day (spring change)."""
+
+    message = _("This time does not exist on that day: the clocks go forward.")
+
+
+def from_wall_clock(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the UTC moment of a naive local time: refused when skipped, the first one when it comes twice."""
+    local = moment.replace(tzinfo=zone, fold=0)
+    back = local.astimezone(UTC).astimezone(zone)
+    if back.replace(tzinfo=None) != moment:
+        raise NonexistentTime
+    return local.astimezone(UTC)
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the half-open UTC range of a local day, which has 23, 24 or 25 hours."""
+    return start_of_day(day, zone), start_of_day(day + timedelta(days=1), zone)
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Return the first UTC moment of a local day."""
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

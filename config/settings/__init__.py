@@ -1,0 +1,1 @@
+"""Settings by environment; see development.py, test.py and production.py."""

@@ -1,0 +1,22 @@
+"""Staging and production: HTTPS only, hashed static files, secrets from the environment or no start."""
+
+from __future__ import annotations
+
+from config.settings.base import *  # noqa: F403 - settings are composed
+from config.settings.env import env, flag, secret, whole_number
+
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+PUBLIC_URL = env.str("PUBLIC_URL").rstrip("/")
+METRICS_TOKEN = secret("METRICS_TOKEN", least=16)
+DISPATCH_KEY = secret("DISPATCH_KEY")
+
+SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=True)
+# Health probes come over plain HTTP from inside the platform.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^_health$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = whole_number("SECURE_HSTS_SECONDS", 31_536_000, 0, 63_072_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True

@@ -1,0 +1,59 @@
+"""All routes: the API by app, the admin, files and probes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.core.files import serve_file
+from apps.core.health import health, healthz
+from apps.core.metrics import metrics_view
+
+APPS = (
+    "accounts",
+    "audit",
+    "directory",
+    "catalog",
+    "notifications",
+    "patients",
+    "agenda",
+    "clinical",
+    "billing",
+)
+
+
+def api_routes() -> list[URLPattern | URLResolver]:
+    """Collect each app's `api/urls.py`."""
+    routes: list[URLPattern | URLResolver] = []
+    for name in APPS:
+        if find_spec(f"apps.{name}.api.urls"):
+            routes += import_module(f"apps.{name}.api.urls").urlpatterns
+    return routes
+
+
+handler400 = "apps.core.api.handlers.bad_request"
+handler403 = "apps.core.api.handlers.forbidden"
+handler404 = "apps.core.api.handlers.not_found"
+handler500 = "apps.core.api.handlers.server_error"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("healthz", healthz, name="healthz"),
+    path("_health", healthz, name="front-health"),
+    path("metrics", metrics_view, name="metrics"),
+    path("files/<path:token>", serve_file, name="private-file"),
+    path("admin/", admin.site.urls),
+    path("api/v1/health", health, name="health"),
+    path("api/v1/", include((api_routes(), "api"))),
+]
+if settings.EXPOSE_DOCS:
+    urlpatterns += [
+        path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+        path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    ]
