@@ -161,9 +161,25 @@ def owner_of(instance: models.Model, attname: str) -> Any:
     return getattr(instance, attname, None)
 
 
+def revealed(field: models.Field[Any, Any], value: Any, pk: Any) -> Any:
+    """Return what a sealed column says, for its keyed hash; other columns as they are."""
+    reveal = getattr(field, "reveal", None)
+    return reveal(value, pk) if reveal is not None and value is not None else value
+
+
+def held_values(instance: models.Model) -> dict[str, Any]:
+    """Return what an instance holds in its audited, loaded fields."""
+    loaded = instance.__dict__
+    return {
+        f.name: revealed(f, loaded[f.attname], instance.pk)
+        for f in audit_fields(type(instance))
+        if f.attname in loaded
+    }
+
+
 def create_change(instance: models.Model) -> Change:
     """Describe an inserted row."""
-    after = {f.name: instance.__dict__.get(f.attname) for f in audit_fields(type(instance))}
+    after = held_values(instance)
     return Change(
         "create",
         type(instance),
@@ -177,7 +193,7 @@ def create_change(instance: models.Model) -> Change:
 
 def delete_change(instance: models.Model) -> Change:
     """Describe a deleted row."""
-    before = {f.name: instance.__dict__.get(f.attname) for f in audit_fields(type(instance))}
+    before = held_values(instance)
     return Change(
         "delete",
         type(instance),
@@ -194,7 +210,8 @@ def update_change(model: type[models.Model], pk: Any, old: dict[str, Any], new: 
     before, after = {}, {}
     for f in audit_fields(model):
         if f.attname in old and f.attname in new and old[f.attname] != new[f.attname]:
-            before[f.name], after[f.name] = old[f.attname], new[f.attname]
+            before[f.name] = revealed(f, old[f.attname], pk)
+            after[f.name] = revealed(f, new[f.attname], pk)
     if not after:
         return None
     practice = new.get("practice_id", old.get("practice_id"))
