@@ -76,6 +76,8 @@ import redis  # noqa: E402
 from config.celery import app as celery_app  # noqa: E402 - tasks bind to the configured application
 
 django.setup()
+# A worker that inherits this would read its settings before the lines above.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure() -> None:

@@ -30,10 +30,16 @@ class Services:
     """The embedded services of one data folder, shared by all processes that use it."""
 
     def __init__(
-        self, data: Path, *, postgres: bool = True, valkey: bool = True, throwaway: bool = False
+        self,
+        data: Path,
+        *,
+        postgres: bool = True,
+        valkey: bool = True,
+        throwaway: bool = False,
+        die_with_parent: bool = False,
     ) -> None:
         self.data = data
-        self.ground = Ground.prepare(data, throwaway=throwaway)
+        self.ground = Ground.prepare(data, die_with_parent=die_with_parent)
         self.notes = Notebook(data)
         words = development_secrets(data)
         self.postgres = (
@@ -100,6 +106,8 @@ class Services:
                 alone.close()
 
     def remove(self) -> None:
-        """Stop the services and delete all their data; for throw-away services."""
+        """Stop the services and delete all their data; for throw-away services. Harmless when repeated."""
+        if not self.data.exists():
+            return
         self.close()
         self.ground.remove()
