@@ -1,4 +1,4 @@
-"""Agenda."""
+"""The agenda: appointments, what they occupy, absences and reminders."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

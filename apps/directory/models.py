@@ -12,7 +12,13 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 from apps.core.models import BaseModel, PracticeModel, SoftDeleteModel
 from apps.directory.identifiers import validate_rpps, validate_siret, validate_timezone
-from apps.directory.querysets import InsurerQuerySet, OpeningHoursQuerySet, PracticeQuerySet, SettingsQuerySet
+from apps.directory.querysets import (
+    InsurerQuerySet,
+    OpeningHoursQuerySet,
+    PracticeQuerySet,
+    RoomQuerySet,
+    SettingsQuerySet,
+)
 
 hex_color = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("A colour is written as #rrggbb."))
 
@@ -88,8 +94,8 @@ class Practice(BaseModel):
         return self.pk
 
 
-class Room(PracticeModel):
-    """A chair or a room in which a visit takes place."""
+class Room(PracticeModel, SoftDeleteModel):
+    """A chair or a room in which a visit takes place; past visits keep one that was taken out of use."""
 
     class Kind(models.TextChoices):
         TREATMENT = "treatment", _("treatment room")
@@ -105,13 +111,21 @@ class Room(PracticeModel):
     position = models.PositiveSmallIntegerField(_("order on screen"), default=0)
     is_active = models.BooleanField(_("in use"), default=True)
 
-    audit_clear = frozenset("name kind color equipment position is_active".split())
-    objects = SettingsQuerySet.as_manager()
+    audit_clear = frozenset("name kind color equipment position is_active deleted_at".split())
+    objects = RoomQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
-        constraints = [models.UniqueConstraint("practice", "name", name="directory_room_name_unique")]
+        constraints = [
+            models.UniqueConstraint(
+                "practice",
+                "name",
+                name="directory_room_name_unique",
+                condition=Q(deleted_at__isnull=True),
+                violation_error_message=_("There is already a room of this name."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

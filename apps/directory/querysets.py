@@ -45,6 +45,14 @@ class SettingsQuerySet(BaseQuerySet[Any]):
         return self.filter(is_active=True)
 
 
+class RoomQuerySet(SettingsQuerySet):
+    """Rooms of a practice."""
+
+    def kept(self) -> Self:
+        """Return the rooms that were not taken out of use."""
+        return self.filter(deleted_at__isnull=True)
+
+
 class OpeningHoursQuerySet(BaseQuerySet[Any]):
     """Opening hours, of the practice itself or of one practitioner."""
 

@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
+                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken out of use')),
                 ('name', models.CharField(max_length=60, verbose_name='name')),
                 ('kind', models.CharField(choices=[('treatment', 'treatment room'), ('surgery', 'surgical room'), ('imaging', 'imaging room'), ('orthodontic', 'orthodontic chair'), ('office', 'consultation office')], default='treatment', max_length=12, verbose_name='kind')),
                 ('color', models.CharField(default='#64748b', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'A colour is written as #rrggbb.')], verbose_name='colour')),
@@ -135,7 +136,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='room',
-            constraint=models.UniqueConstraint(models.F('practice'), models.F('name'), name='directory_room_name_unique'),
+            constraint=models.UniqueConstraint(models.F('practice'), models.F('name'), condition=models.Q(('deleted_at__isnull', True)), name='directory_room_name_unique', violation_error_message='There is already a room of this name.'),
         ),
         migrations.AddIndex(
             model_name='practitioner',

@@ -1,0 +1,81 @@
+"""Filters of the agenda that read as adjectives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from apps.core.querysets import BaseQuerySet
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class AppointmentTypeQuerySet(BaseQuerySet[Any]):
+    """Kinds of visit; settings, open to the platform's admin as well."""
+
+    platform_sees = True
+
+    def kept(self) -> Self:
+        """Return the types that were not taken out of use."""
+        return self.filter(deleted_at__isnull=True)
+
+
+class AppointmentQuerySet(BaseQuerySet[Any]):
+    """Appointments of a practice."""
+
+    def between(self, since: datetime, until: datetime) -> Self:
+        """Return those that touch the half-open range."""
+        return self.filter(starts_at__lt=until, ends_at__gt=since)
+
+    def live(self) -> Self:
+        """Return those that still count: neither cancelled nor missed."""
+        return self.filter(status__in=("requested", "booked", "arrived", "in_chair", "done"))
+
+    def upcoming(self, at: datetime) -> Self:
+        """Return those still to come."""
+        return self.filter(status__in=("requested", "booked"), starts_at__gt=at)
+
+    def with_people(self) -> Self:
+        """Load the names a card of the agenda shows."""
+        return self.select_related("patient", "practitioner", "assistant", "room", "type")
+
+    def with_note_count(self) -> Self:
+        """Count the notes beside each row, as `note_count`."""
+        from apps.agenda.models import AppointmentNote
+
+        notes = AppointmentNote.objects.filter(appointment=OuterRef("pk")).order_by()
+        counted = notes.values("appointment").annotate(n=Count("pk")).values("n")
+        return self.annotate(note_count=Coalesce(Subquery(counted), 0))
+
+    def in_order(self) -> Self:
+        """Order by start."""
+        return self.order_by("starts_at", "pk")
+
+
+class OccupancyQuerySet(BaseQuerySet[Any]):
+    """Held time; derived from appointments and rewritten with them."""
+
+    def of_resources(self, resources: Collection[UUID]) -> Self:
+        """Return the time held of these people and rooms."""
+        return self.filter(resource_id__in=resources)
+
+
+class AbsenceQuerySet(BaseQuerySet[Any]):
+    """Time in which a practitioner, a room or the whole practice is away."""
+
+    def between(self, since: datetime, until: datetime) -> Self:
+        """Return those that touch the half-open range."""
+        return self.filter(starts_at__lt=until, ends_at__gt=since)
+
+    def concerning(self, practitioners: Collection[UUID]) -> Self:
+        """Return those of these people, and closures of the whole practice."""
+        return self.filter(Q(practitioner__in=practitioners) | Q(practitioner__isnull=True))
+
+    def in_order(self) -> Self:
+        """Order by start, closures of the practice first."""
+        return self.order_by("starts_at", F("practitioner").asc(nulls_first=True), "pk")
