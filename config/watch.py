@@ -86,7 +86,9 @@ class Watcher:
         while True:
             started = time.monotonic()
             # A session of its own: a group-wide SIGTERM would reach the worker's children in mid-task.
-            child = subprocess.Popen(command(self.role), stdin=subprocess.DEVNULL, start_new_session=True)
+            child = subprocess.Popen(
+                command(self.role), stdin=subprocess.DEVNULL, start_new_session=True, env=_environment()
+            )
             while child.poll() is None and self.wanted():
                 time.sleep(0.1)
             if not self.wanted():
@@ -106,6 +108,11 @@ class Watcher:
             child.wait(GRACE_SECONDS)
         _end_group(child.pid)
         child.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Silence Celery's advice against root: it is meant for servers, and this is a development machine."""
+    return os.environ | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 
 
 def _end_group(pid: int) -> None:

@@ -252,6 +252,8 @@ def take_lock(path: Path, *, shared: bool = False, wait: bool = True) -> IO[str]
     except BlockingIOError:
         file.close()
         return None
+    # A forked child shares the lock until it closes its copy, and would hold it beyond our death.
+    os.register_at_fork(after_in_child=file.close)
     return file
 
 
