@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from apps.core import changes
+from apps.core.fields import EncryptedJSONField
 from apps.core.querysets import BaseQuerySet, create_change, delete_change, remember, update_change
 
 
@@ -123,3 +124,22 @@ class SoftDeleteModel(models.Model):
     def is_deleted(self) -> bool:
         """Whether the row is out of use."""
         return self.deleted_at is not None
+
+
+class IdempotencyKey(models.Model):
+    """An answer kept for 24 hours, sealed: it repeats what the first request returned, personal data included."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    actor_id = models.UUIDField()
+    route = models.CharField(max_length=200)
+    key = models.CharField(max_length=128)
+    body_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    answer = EncryptedJSONField(context="core.idempotencykey.answer", null=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("actor_id", "route", "key", name="core_idempotency_unique")]
+
+    def __str__(self) -> str:
+        return f"idempotency:{self.pk}"

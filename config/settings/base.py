@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from config.settings.env import BASE_DIR, env, flag, one_of, secret, whole_number
+
+# Django's generic classes take type parameters only with this (`ModelForm[Any]`, `ModelAdmin[Patient]`).
+django_stubs_ext.monkeypatch()
 
 # --- who and where ------------------------------------------------------------------------------------------------
 ENVIRONMENT = one_of("ENVIRONMENT", "development", ("development", "test", "staging", "production"))
@@ -164,6 +168,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "render-documents": {"task": "billing.render_due", "schedule": 10.0, "options": {"queue": "documents"}},
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 30.0, "options": {"queue": "events"}},
+    "purge-idempotency": {
+        "task": "core.purge_idempotency",
+        "schedule": 3600.0,
+        "options": {"queue": "events"},
+    },
     "plan-reminders": {"task": "agenda.plan_reminders", "schedule": 300.0, "options": {"queue": "events"}},
 }
 

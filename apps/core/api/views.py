@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.core.context import bind
+from apps.core.idempotency import HEADER, once
 
 
 class BaseViewSet(GenericViewSet[Any]):
@@ -29,6 +31,11 @@ class BaseViewSet(GenericViewSet[Any]):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Give the request a place to unbind its actor."""
+        # A POST with an Idempotency-Key runs inside `once`; this is the place where DRF will look its handler up.
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None)
+        if method == "post" and handler is not None and HEADER in request.headers:
+            self.post = partial(once, handler)
         with ExitStack() as self.bound_for_request:
             return super().dispatch(request, *args, **kwargs)
 
