@@ -1,0 +1,403 @@
+"""Patients and what a practice keeps about them outside the clinical record."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.crypto import INDEX_LENGTH
+from apps.core.fields import EncryptedTextField
+from apps.core.models import PracticeModel
+from apps.core.querysets import BaseQuerySet
+from apps.directory.models import Practitioner
+from apps.patients.identifiers import mask_national_id, validate_phone
+from apps.patients.querysets import AlertQuerySet, ConsentQuerySet, ContactQuerySet, PatientQuerySet
+
+
+class Language(models.TextChoices):
+    """Languages messages are written in."""
+
+    FR = "fr", _("French")
+    EN = "en", _("English")
+
+
+class Household(PracticeModel):
+    """People who live together and settle each other's bills."""
+
+    name = models.CharField(_("name"), max_length=120)
+    guarantor = models.ForeignKey(
+        "patients.Patient",
+        verbose_name=_("who pays"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="guaranteed_households",
+    )
+
+    audit_clear = frozenset({"guarantor"})
+    objects = BaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("household")
+        verbose_name_plural = _("households")
+        indexes = [models.Index("practice", "name", name="patients_household_list")]
+
+    def __str__(self) -> str:
+        return f"household:{self.pk}"
+
+
+class Patient(PracticeModel):
+    """A person in the practice's files: civil identity, how to reach them, what they want."""
+
+    class Sex(models.TextChoices):
+        FEMALE = "female", _("female")
+        MALE = "male", _("male")
+        UNKNOWN = "unknown", _("not known")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        INACTIVE = "inactive", _("inactive")
+        ARCHIVED = "archived", _("archived")
+        DECEASED = "deceased", _("deceased")
+        PROSPECTIVE = "prospective", _("prospective")
+
+    class IdentityStatus(models.TextChoices):
+        PROVISIONAL = "provisional", _("provisional")
+        VALIDATED = "validated", _("validated against an identity document")
+        RETRIEVED = "retrieved", _("retrieved from the national service")
+        QUALIFIED = "qualified", _("qualified")
+
+    file_number = models.PositiveIntegerField(_("file number"), editable=False)
+    first_name = models.CharField(_("first name"), max_length=80)
+    last_name = models.CharField(_("name in use"), max_length=80)
+    birth_name = models.CharField(_("birth name"), max_length=80, blank=True)
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    sex = models.CharField(_("sex"), max_length=8, choices=Sex, default=Sex.UNKNOWN)
+    national_id = EncryptedTextField(
+        _("national health identifier (NIR or INS)"),
+        context="patients.patient.national_id",
+        null=True,
+        blank=True,
+        max_length=20,
+    )
+    national_id_hash = models.CharField(max_length=INDEX_LENGTH, null=True, blank=True, editable=False)
+    identity_status = models.CharField(
+        _("identity"), max_length=12, choices=IdentityStatus, default=IdentityStatus.PROVISIONAL
+    )
+
+    email = models.EmailField(_("email"), blank=True)
+    phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
+    phone_secondary = models.CharField(
+        _("second phone"), max_length=16, blank=True, validators=[validate_phone]
+    )
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=12, blank=True)
+    city = models.CharField(_("city"), max_length=80, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.FR)
+    profession = models.CharField(_("profession"), max_length=80, blank=True)
+    household = models.ForeignKey(
+        Household,
+        verbose_name=_("household"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="members",
+    )
+    practitioner = models.ForeignKey(
+        Practitioner,
+        verbose_name=_("treating practitioner"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    referred_by = models.CharField(_("referred by"), max_length=120, blank=True)
+
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.ACTIVE)
+    do_not_contact = models.BooleanField(_("do not contact"), default=False)
+    reminder_sms = models.BooleanField(_("reminders by SMS"), default=True)
+    reminder_email = models.BooleanField(_("reminders by email"), default=True)
+    tags = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("tags"), default=list, blank=True, size=20
+    )
+    comment = models.CharField(
+        _("front desk note"),
+        max_length=500,
+        blank=True,
+        help_text=_("Nothing clinical: everybody at the practice reads this."),
+    )
+    restricted_at = models.DateTimeField(
+        _("restricted since"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Only the practice's administrator still sees the file."),
+    )
+    merged_into = models.ForeignKey(
+        "self",
+        verbose_name=_("merged into"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="merged_records",
+    )
+
+    # Made in Python (`search.py`), so that what is stored and what is typed are normalised by one function.
+    search_text = models.TextField(editable=False, default="")
+    sort_name = models.CharField(max_length=260, editable=False, default="")
+
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
+        "file_number identity_status language household practitioner status do_not_contact reminder_sms reminder_email "
+        "restricted_at merged_into".split()
+    )
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
+        permissions = [
+            ("merge_patient", "Can merge two records of one patient"),
+            ("export_patient", "Can export the patient list"),
+            ("view_restricted_patient", "Can view restricted patients"),
+        ]
+        indexes = [
+            models.Index("practice", "sort_name", "id", name="patients_patient_list"),
+            models.Index("practice", "status", "sort_name", "id", name="patients_patient_status"),
+            models.Index("practice", "birth_date", "sort_name", name="patients_patient_birth"),
+            models.Index("practice", "phone", name="patients_patient_phone", condition=~Q(phone="")),
+            models.Index(
+                "practice",
+                "phone_secondary",
+                name="patients_patient_phone2",
+                condition=~Q(phone_secondary=""),
+            ),
+            models.Index("practice", "email", name="patients_patient_email", condition=~Q(email="")),
+            models.Index(
+                "practice",
+                "national_id_hash",
+                name="patients_patient_national_id",
+                condition=Q(national_id_hash__isnull=False),
+            ),
+            GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="patients_patient_search"),
+        ]
+        constraints = [
+            models.UniqueConstraint("practice", "file_number", name="patients_patient_file_number"),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")),
+                name="patients_patient_not_merged_into_self",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"patient:{self.pk}"
+
+    @property
+    def display_name(self) -> str:
+        """First name and name in use, as `Jeanne MARTIN`."""
+        return f"{self.first_name} {self.last_name.upper()}".strip()
+
+    @property
+    def national_id_masked(self) -> str:
+        """The national identifier with only sex and year showing, empty when there is none."""
+        return mask_national_id(self.national_id) if self.national_id else ""
+
+    @property
+    def reminder_channels(self) -> tuple[str, ...]:
+        """Channels on which a reminder may reach this person, the cheaper last."""
+        if self.do_not_contact or self.status in {self.Status.DECEASED, self.Status.ARCHIVED}:
+            return ()
+        sms = ("sms",) if self.reminder_sms and self.phone else ()
+        return sms + (("email",) if self.reminder_email and self.email else ())
+
+
+class PatientContact(PracticeModel):
+    """Somebody who speaks for the patient or is called for them."""
+
+    class Relation(models.TextChoices):
+        GUARDIAN = "guardian", _("legal guardian")
+        PARENT = "parent", _("parent")
+        SPOUSE = "spouse", _("spouse or partner")
+        CHILD = "child", _("child")
+        EMERGENCY = "emergency", _("emergency contact")
+        EMPLOYER = "employer", _("employer")
+        DOCTOR = "doctor", _("doctor")
+        OTHER = "other", _("other")
+
+    patient = models.ForeignKey(
+        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="contacts"
+    )
+    relation = models.CharField(_("relation"), max_length=10, choices=Relation)
+    name = models.CharField(_("name"), max_length=160)
+    phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
+    email = models.EmailField(_("email"), blank=True)
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    is_legal_representative = models.BooleanField(_("may decide for the patient"), default=False)
+    ended_at = models.DateTimeField(_("no longer holds since"), null=True, blank=True, editable=False)
+
+    audit_clear = frozenset({"patient", "relation", "is_legal_representative", "ended_at"})
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        indexes = [
+            models.Index("patient", "id", name="patients_contact_of_patient"),
+            models.Index("practice", "phone", name="patients_contact_phone", condition=~Q(phone="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"contact:{self.pk}"
+
+
+class ConsentForm(PracticeModel):
+    """One decision of a patient on one matter; the last decision of a kind is the one that counts.
+
+    Append-only (a trigger refuses changes): a withdrawal is another row, which names the decision it takes back.
+    """
+
+    class Kind(models.TextChoices):
+        TREATMENT = "treatment", _("treatment or surgery")
+        QUOTE = "quote", _("acceptance of a quote")
+        DATA_NOTICE = "data_notice", _("data-processing notice")
+        SMS = "sms", _("messages by SMS")
+        EMAIL = "email", _("messages by email")
+        IMAGE_USE = "image_use", _("use of images")
+        MARKETING = "marketing", _("news and offers")
+        SHARING = "sharing", _("sharing with another professional")
+        MINOR_ONE_PARENT = "minor_one_parent", _("care of a minor, one parent")
+        MINOR_BOTH_PARENTS = "minor_both_parents", _("care of a minor, both parents")
+        HEALTH_SPACE = "health_space", _("national health record")
+
+    class Decision(models.TextChoices):
+        GIVEN = "given", _("given")
+        REFUSED = "refused", _("refused")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    class Channel(models.TextChoices):
+        PAPER = "paper", _("on paper")
+        TABLET = "tablet", _("on a screen at the practice")
+        ORAL = "oral", _("orally")
+        PHONE = "phone", _("by phone")
+        EMAIL = "email", _("by email")
+        SMS = "sms", _("by SMS")
+        WEB = "web", _("on the web")
+
+    patient = models.ForeignKey(
+        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="consents"
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    decision = models.CharField(_("decision"), max_length=10, choices=Decision, default=Decision.GIVEN)
+    text_version = models.CharField(_("version of the text"), max_length=40)
+    text = models.TextField(_("text that was read"), blank=True, max_length=20_000)
+    channel = models.CharField(_("how"), max_length=8, choices=Channel, default=Channel.PAPER)
+    signer_name = models.CharField(
+        _("who decided"), max_length=160, help_text=_("The patient, or who speaks for them.")
+    )
+    signer_contact = models.ForeignKey(
+        PatientContact,
+        verbose_name=_("as the patient's"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    decided_at = models.DateTimeField(_("decided at"))
+    proof_sha256 = models.CharField(
+        _("fingerprint of the proof"),
+        max_length=64,
+        help_text=_("SHA-256 of the text, the signer and the moment."),
+    )
+    withdraws = models.ForeignKey(
+        "self",
+        verbose_name=_("takes back"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="withdrawals",
+    )
+
+    audit_clear = frozenset(
+        "patient kind decision text_version channel decided_at proof_sha256 withdraws".split()
+    )
+    objects = ConsentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        indexes = [
+            models.Index("patient", "kind", "-decided_at", "-id", name="patients_consent_current"),
+        ]
+
+    def __str__(self) -> str:
+        return f"consent:{self.pk}"
+
+
+class Alert(PracticeModel):
+    """A warning shown wherever the patient is: an allergy, a condition, a medication."""
+
+    class Kind(models.TextChoices):
+        ALLERGY = "allergy", _("allergy")
+        CONDITION = "condition", _("condition")
+        MEDICATION = "medication", _("medication")
+
+    class Severity(models.IntegerChoices):
+        LOW = 1, _("low")
+        MODERATE = 2, _("moderate")
+        HIGH = 3, _("high")
+
+    class SubstanceClass(models.TextChoices):
+        PENICILLIN = "penicillin", _("penicillins")
+        CEPHALOSPORIN = "cephalosporin", _("cephalosporins")
+        MACROLIDE = "macrolide", _("macrolides")
+        OTHER_ANTIBIOTIC = "other_antibiotic", _("another antibiotic")
+        NSAID = "nsaid", _("anti-inflammatory drugs (NSAID)")
+        ASPIRIN = "aspirin", _("aspirin")
+        OPIOID = "opioid", _("opioids")
+        LOCAL_ANAESTHETIC = "local_anaesthetic", _("local anaesthetics")
+        SULPHITE = "sulphite", _("sulphites")
+        LATEX = "latex", _("latex")
+        METAL = "metal", _("metals")
+        RESIN = "resin", _("resins and acrylates")
+        IODINE = "iodine", _("iodine")
+        CHLORHEXIDINE = "chlorhexidine", _("chlorhexidine")
+        ANTICOAGULANT = "anticoagulant", _("anticoagulants")
+        ANTIPLATELET = "antiplatelet", _("antiplatelet drugs")
+        BISPHOSPHONATE = "bisphosphonate", _("bisphosphonates")
+        OTHER = "other", _("other")
+
+    patient = models.ForeignKey(
+        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="alerts"
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    label = EncryptedTextField(_("what to know"), context="patients.alert.label", max_length=160)
+    substance = EncryptedTextField(
+        _("substance"), context="patients.alert.substance", max_length=120, null=True, blank=True
+    )
+    substance_class = models.CharField(
+        _("class of substance"), max_length=18, choices=SubstanceClass, blank=True
+    )
+    severity = models.PositiveSmallIntegerField(_("severity"), choices=Severity, default=Severity.MODERATE)
+    note = EncryptedTextField(
+        _("note"), context="patients.alert.note", max_length=2000, null=True, blank=True
+    )
+    noted_on = models.DateField(_("known since"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+
+    audit_clear = frozenset({"patient", "ended_at"})
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        indexes = [models.Index("patient", "-severity", "id", name="patients_alert_of_patient")]
+
+    def __str__(self) -> str:
+        return f"alert:{self.pk}"
