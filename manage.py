@@ -54,8 +54,10 @@ def _leave_database() -> None:
 
         for connection in connections.all(initialized_only=True):
             connection.close()
-            with contextlib.suppress(AttributeError):
-                connection.close_pool()
+            # Only PostgreSQL's wrapper has a pool.
+            close_pool = getattr(connection, "close_pool", None)
+            if close_pool:
+                close_pool()
 
 
 def main() -> None:
