@@ -1,0 +1,219 @@
+"""The messages of the house: what each may say, and the house's own wording in both languages.
+
+No message carries health data: practice, date, time, amount and link are all there is to say, and a subject line says
+less. The wording is data, not translated strings: a practice replaces it text by text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+# Filled from the practice itself; every message may use them.
+PRACTICE_VARIABLES: Final = ("practice_name", "practice_phone")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One text as the house ships it."""
+
+    channel: str
+    language: str
+    body: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One kind of message.
+
+    `required` and `optional` are the variables a caller gives; a moment given as `starts_at` becomes `date` and `time`
+    in the practice's time zone. `secret` messages carry a link that logs in: it never reaches the log.
+    """
+
+    key: str
+    label: Any
+    required: tuple[str, ...]
+    wordings: tuple[Wording, ...]
+    optional: tuple[str, ...] = ()
+    secret: bool = False
+    button: Any = ""
+    sample: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Everything a text of this message may name."""
+        return (*PRACTICE_VARIABLES, *self.required, *self.optional)
+
+
+_WELCOME = Message(
+    key="patient.welcome",
+    label=_("Welcome of a new patient"),
+    required=("first_name",),
+    sample={"first_name": "Camille"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Bienvenue",
+            body="Bonjour {{ first_name }},\n\n"
+            "Votre dossier est ouvert auprès de {{ practice_name }}. "
+            "Nous vous écrirons à cette adresse pour vos rendez-vous et vos documents.\n\n"
+            "Pour nous joindre : {{ practice_phone }}.\n\n"
+            "À bientôt,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Welcome",
+            body="Hello {{ first_name }},\n\n"
+            "Your file is open at {{ practice_name }}. "
+            "We will write to this address about your appointments and documents.\n\n"
+            "To reach us: {{ practice_phone }}.\n\n"
+            "See you soon,\n{{ practice_name }}",
+        ),
+    ),
+)
+
+_REMINDER = Message(
+    key="appointment.reminder",
+    label=_("Reminder of an appointment"),
+    required=("date", "time"),
+    optional=("first_name", "link"),
+    button=_("Confirm or cancel"),
+    sample={
+        "date": "24/11/2026",
+        "time": "09:30",
+        "first_name": "Camille",
+        "link": "https://example.org/r/demo",
+    },
+    wordings=(
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : rappel de votre rendez-vous du {{ date }} à {{ time }}. "
+            "Empêchement ? {{ practice_phone }} {{ link }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: reminder of your appointment on {{ date }} at {{ time }}. "
+            "Cannot come? {{ practice_phone }} {{ link }}",
+        ),
+        Wording(
+            "email",
+            "fr",
+            subject="Rappel de rendez-vous",
+            body="Bonjour,\n\n"
+            "Nous vous attendons le {{ date }} à {{ time }}, {{ practice_name }}.\n\n"
+            "{{ link }}\n\n"
+            "En cas d'empêchement, prévenez-nous dès que possible : {{ practice_phone }}.\n\n"
+            "À bientôt,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Appointment reminder",
+            body="Hello,\n\n"
+            "We look forward to seeing you on {{ date }} at {{ time }}, {{ practice_name }}.\n\n"
+            "{{ link }}\n\n"
+            "If you cannot come, please tell us as soon as possible: {{ practice_phone }}.\n\n"
+            "See you soon,\n{{ practice_name }}",
+        ),
+    ),
+)
+
+_INVOICE = Message(
+    key="billing.invoice",
+    label=_("Invoice as a PDF"),
+    required=("number", "amount"),
+    optional=("date", "first_name"),
+    sample={"number": "F2026-0042", "amount": "86,76 €", "date": "24/11/2026", "first_name": "Camille"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Votre facture {{ number }}",
+            body="Bonjour,\n\n"
+            "Vous trouverez ci-jointe votre facture {{ number }} d'un montant de {{ amount }}.\n\n"
+            "Pour toute question : {{ practice_phone }}.\n\n"
+            "Cordialement,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Your invoice {{ number }}",
+            body="Hello,\n\n"
+            "Please find attached your invoice {{ number }} of {{ amount }}.\n\n"
+            "If you have any question: {{ practice_phone }}.\n\n"
+            "Kind regards,\n{{ practice_name }}",
+        ),
+    ),
+)
+
+_INVITATION = Message(
+    key="account.invitation",
+    label=_("Invitation of a user"),
+    required=("link",),
+    optional=("first_name", "validity"),
+    secret=True,
+    button=_("Choose my password"),
+    sample={"first_name": "Camille", "link": "https://example.org/i/demo", "validity": "72 h"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Votre accès à OSdentaire",
+            body="Bonjour {{ first_name }},\n\n"
+            "Un compte OSdentaire vous attend. Choisissez votre mot de passe pour l'ouvrir :\n\n"
+            "{{ link }}\n\n"
+            "Ce lien ne sert qu'une fois. Si vous n'attendiez pas ce message, ignorez-le.",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Your access to OSdentaire",
+            body="Hello {{ first_name }},\n\n"
+            "An OSdentaire account is waiting for you. Choose your password to open it:\n\n"
+            "{{ link }}\n\n"
+            "This link works once. If you did not expect this message, ignore it.",
+        ),
+    ),
+)
+
+_PASSWORD_RESET = Message(
+    key="account.password_reset",
+    label=_("New password"),
+    required=("link",),
+    optional=("first_name", "validity"),
+    secret=True,
+    button=_("Choose a new password"),
+    sample={"first_name": "Camille", "link": "https://example.org/p/demo", "validity": "30 min"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Nouveau mot de passe",
+            body="Bonjour {{ first_name }},\n\n"
+            "Vous avez demandé un nouveau mot de passe. Ce lien ne sert qu'une fois :\n\n"
+            "{{ link }}\n\n"
+            "Si vous n'avez rien demandé, ignorez ce message : votre mot de passe n'a pas changé.",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="New password",
+            body="Hello {{ first_name }},\n\n"
+            "You asked for a new password. This link works once:\n\n"
+            "{{ link }}\n\n"
+            "If you did not ask for anything, ignore this message: your password has not changed.",
+        ),
+    ),
+)
+
+MESSAGES: Final[Mapping[str, Message]] = {
+    message.key: message for message in (_WELCOME, _REMINDER, _INVOICE, _INVITATION, _PASSWORD_RESET)
+}
