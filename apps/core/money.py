@@ -1,4 +1,4 @@
-"""Amounts are integers of a currency's minor unit; this is the only place that rounds, splits or prints them."""
+"""Amounts are integers of a currency's minor unit; nothing else rounds, splits or prints them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def exponent(currency: str) -> int:
 
 
 def round_half_up(numerator: int, denominator: int) -> int:
-    """Divide two integers and round to the nearest, halves away from zero, so that a credit mirrors its charge."""
+    """Divide and round to the nearest, halves away from zero, so that a credit mirrors its charge."""
     if type(numerator) is not int or type(denominator) is not int:
         raise TypeError("amounts are integers of minor units")
     if denominator < 0:
@@ -106,7 +106,7 @@ def apply_rate(amount: int, rate_bp: int) -> int:
 
 
 def extract_vat(inclusive: int, rate_bp: int) -> tuple[int, int]:
-    """Split an amount that includes VAT into (net, VAT); they re-add exactly because the VAT is what is left."""
+    """Split an amount that includes VAT into (net, VAT); they re-add exactly: the VAT is what is left."""
     if rate_bp < 0:
         raise ValueError("a VAT rate is not negative")
     net = round_half_up(inclusive * 10_000, 10_000 + rate_bp)
@@ -116,7 +116,7 @@ def extract_vat(inclusive: int, rate_bp: int) -> tuple[int, int]:
 def split(amount: int, weights: Sequence[int]) -> list[int]:
     """Share an amount in proportion to integer weights without losing a unit.
 
-    Largest remainder; equal remainders go to the earlier share, so the same input always gives the same shares.
+    Largest remainder; equal remainders go to the earlier share, so the same input gives the same shares.
     A zero weight receives zero, and a negative amount mirrors its positive.
     """
     if type(amount) is not int or any(type(weight) is not int for weight in weights):
@@ -154,9 +154,9 @@ def format_money(amount: int, currency: str, language: str) -> str:
 def parse_money(text: str, currency: str) -> int:
     """Read an amount written in French or English notation, with or without the currency's own mark.
 
-    A single comma before digits is the decimal mark (`1,234` is a thousandth too many for EUR and is refused, never
-    read as one thousand); it groups only where the currency has no decimals. Raises `AmountNotUnderstood`,
-    `TooManyDecimals` or `UnknownCurrency`.
+    A single comma before digits is the decimal mark (`1,234` is a decimal too many for EUR and is refused,
+    never read as one thousand); it groups only where the currency has no decimals. Raises
+    `AmountNotUnderstood`, `TooManyDecimals` or `UnknownCurrency`.
     """
     decimals = exponent(currency)
     bare = _without_marks(text, currency)
@@ -166,10 +166,11 @@ def parse_money(text: str, currency: str) -> int:
     match = next((found for found in (pattern.fullmatch(bare) for pattern in patterns) if found), None)
     if match is None:
         raise AmountNotUnderstood
-    fraction = match["fraction"] or ""
+    whole: str = match["whole"]
+    fraction: str = match["fraction"] or ""
     if len(fraction) > decimals:
         raise TooManyDecimals(currency=currency, decimals=decimals)
-    units = int(re.sub("[ ,]", "", match["whole"])) * 10**decimals + int(fraction.ljust(decimals, "0") or "0")
+    units: int = int(re.sub("[ ,]", "", whole)) * 10**decimals + int(fraction.ljust(decimals, "0") or "0")
     if units > _BIGINT_MAX:
         raise AmountNotUnderstood
     return -units if negative else units
