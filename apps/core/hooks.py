@@ -14,8 +14,8 @@ _declared: dict[str, Hook[..., Any]] = {}
 class Hook(Generic[P, R]):
     """One named place where higher apps answer a lower one.
 
-    Callables run in the order of registration, which is the order of INSTALLED_APPS, in the caller's transaction.
-    An exception of one reaches the caller: what is gathered is complete or not there.
+    Callables run in the order of registration, which is the order of INSTALLED_APPS, in the caller's
+    transaction. An exception of one reaches the caller: what is gathered is complete or not there.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""State machines as data: one table per machine gives the API its verbs, the docs their page and the tests their cases."""
+"""State machines as data: a table gives the API its verbs, the docs their page, the tests their cases."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ class Table:
     def verbs_from(self, state: str) -> list[str]:
         """Return the verbs a state allows, in the order of the table; guards are not asked."""
         self._check_known(state)
-        return [t.verb for t in self.transitions if (str(state), t.verb) in self._by_step and state in t.sources]
+        return [
+            t.verb for t in self.transitions if (str(state), t.verb) in self._by_step and state in t.sources
+        ]
 
     def find(self, state: str, verb: str) -> Transition:
         """Return the transition of a verb from a state; raise `IllegalTransition`."""
@@ -85,7 +87,7 @@ class Table:
             raise IllegalTransition(status=str(state), allowed=self.verbs_from(state)) from None
 
     def next_state(self, state: str, verb: str, subject: Any = None) -> str:
-        """Return the state a verb leads to; raise `IllegalTransition`, or what the guard raises about `subject`."""
+        """Return the state a verb leads to; raise `IllegalTransition`, or what the guard does."""
         transition = self.find(state, verb)
         if transition.guard is not None:
             transition.guard(subject)
@@ -96,11 +98,13 @@ class Table:
         rows = ["| from | verb | to | permission | guard |", "|---|---|---|---|---|"]
         for t in self.transitions:
             guard = "" if t.guard is None else t.guard.__name__
-            rows.append(f"| {', '.join(map(str, t.sources))} | {t.verb} | {t.target} | {t.permission} | {guard} |")
+            rows.append(
+                f"| {', '.join(map(str, t.sources))} | {t.verb} | {t.target} | {t.permission} | {guard} |"
+            )
         return "\n".join(rows) + "\n"
 
     def _check(self, transition: Transition) -> None:
-        if not isinstance(transition.sources, tuple) or not transition.sources:
+        if type(transition.sources) is not tuple or not transition.sources:
             raise ValueError(f"{self.name}: {transition.verb!r} needs a tuple of sources")
         if not _VERB.fullmatch(transition.verb):
             raise ValueError(f"{self.name}: {transition.verb!r} is not a verb")
