@@ -1,8 +1,8 @@
 """Sealing of values at rest (AES-256-GCM under a key ring) and keyed hashes for exact lookups.
 
-An envelope is: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext with its tag (16 more than
-the plaintext). Header and context are associated data, so neither a swapped key id nor a ciphertext carried to
-another row or column opens.
+An envelope is: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext with its tag (16
+more than the plaintext). Header and context are associated data, so neither a swapped key id nor a ciphertext
+carried to another row or column opens.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class KeyRing:
 
     @classmethod
     def parse(cls, text: str) -> KeyRing:
-        """Read `id:base64,id:base64` (32-byte keys, first is active); raise ImproperlyConfigured without quoting a key."""
+        """Read `id:base64,id:base64` (32-byte keys, first is active).
+
+        Raises ImproperlyConfigured, which never quotes a key.
+        """
         keys: dict[str, bytes] = {}
         for number, entry in enumerate(text.split(","), start=1):
             key_id, separator, encoded = entry.strip().partition(":")
@@ -73,7 +76,11 @@ def seal(plaintext: bytes, *, context: str) -> bytes:
     ring = keyring()
     header = header_of(ring.active)
     nonce = os.urandom(_NONCE_BYTES)
-    return header + nonce + AESGCM(ring.keys[ring.active]).encrypt(nonce, plaintext, _associated(header, context))
+    return (
+        header
+        + nonce
+        + AESGCM(ring.keys[ring.active]).encrypt(nonce, plaintext, _associated(header, context))
+    )
 
 
 def open_sealed(envelope: bytes, *, context: str) -> bytes:
@@ -92,7 +99,7 @@ def open_sealed(envelope: bytes, *, context: str) -> bytes:
 
 
 def key_id_of(envelope: bytes) -> str:
-    """Return the id of the key an envelope was sealed with; raise `DecryptionFailed` when it is not an envelope."""
+    """Return the id of the key an envelope was sealed with; raise `DecryptionFailed` on anything else."""
     if len(envelope) < 2 or envelope[0] != ENVELOPE_VERSION:
         raise DecryptionFailed("not an envelope of a known version")
     end = 2 + envelope[1]
@@ -119,8 +126,9 @@ def reseal(envelope: bytes, *, context: str) -> bytes:
 def blind_index(value: str, *, purpose: str) -> str:
     """Return `h1:` and the hex HMAC-SHA256 of a value, for exact lookups on a sealed column (67 characters).
 
-    The value is compared without case, spaces and Unicode variants; what else does not count (dots in a number, a
-    country prefix) the caller takes off first. `purpose` separates columns: equal values of two of them differ.
+    The value is compared without case, spaces and Unicode variants; what else does not count (dots in a
+    number, a country prefix) the caller takes off first. `purpose` separates columns: equal values of two
+    columns have different hashes.
     """
     if not _PURPOSE.fullmatch(purpose):
         raise ValueError("a purpose is a dotted lower-case name")
@@ -128,7 +136,9 @@ def blind_index(value: str, *, purpose: str) -> str:
     if not normal:
         raise ValueError("an empty value has no index: store NULL")
     message = b"\x00".join((INDEX_VERSION.encode(), purpose.encode(), normal.encode()))
-    return f"{INDEX_VERSION}:{hmac.new(_index_key(settings.APP_INDEX_KEY), message, hashlib.sha256).hexdigest()}"
+    return (
+        f"{INDEX_VERSION}:{hmac.new(_index_key(settings.APP_INDEX_KEY), message, hashlib.sha256).hexdigest()}"
+    )
 
 
 def _associated(header: bytes, context: str) -> bytes:

@@ -1,24 +1,34 @@
 """Model fields whose column holds a sealed envelope and whose attribute holds the value.
 
-The envelope is bound to the field's `context` (a frozen string: renaming a table must not lock its data away) and to
-the row's primary key. Saving a copy of an instance under another key is refused until the value is assigned anew.
+The envelope is bound to the field's `context` (a frozen string: renaming a table must not lock its data away)
+and to the row's primary key. Saving a copy of an instance under another key is refused until the value is
+assigned anew.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core import checks
 from django.core.exceptions import FieldError
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from apps.core.crypto import DecryptionFailed, open_sealed, seal
 
 _CONTEXT = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+){2}")
+
+
+if TYPE_CHECKING:
+    _Field = models.Field[Any, Any]
+    _TextField = models.TextField[Any, Any]
+    _JSONField = models.JSONField[Any, Any]
+else:
+    _Field, _TextField, _JSONField = models.Field, models.TextField, models.JSONField
 
 
 class SealedFieldError(FieldError):
@@ -38,7 +48,7 @@ class _Writable(Sealed):
 
 
 class SealedAttribute(DeferredAttribute):
-    """Opens on every reading; the instance itself keeps the envelope, so a cached or pickled row stays sealed."""
+    """Opens on every reading; the instance keeps the envelope, so a cached or pickled row stays sealed."""
 
     field: SealedField
 
@@ -54,7 +64,7 @@ class SealedAttribute(DeferredAttribute):
             instance.__dict__[self.field.attname] = self.field.accept(value)
 
 
-class SealedField(models.Field):
+class SealedField(_Field):
     """What sealed fields share; stands before the Django field that says how people edit the value."""
 
     descriptor_class = SealedAttribute
@@ -73,15 +83,13 @@ class SealedField(models.Field):
         found = list(super().check(**kwargs))
         if not _CONTEXT.fullmatch(self.context):
             found.append(checks.Error("context must read app.model.field", obj=self, id="core.E001"))
-        if self.unique or self.db_index or self.primary_key:
+        if self.unique or getattr(self, "db_index", False) or self.primary_key:
             found.append(checks.Error("a sealed column cannot be indexed", obj=self, id="core.E002"))
         return found
 
     def get_internal_type(self) -> str:
         """Store bytes."""
         return "BinaryField"
-
-    # --- value and envelope ------------------------------------------------------------------------------------
 
     def dump(self, value: Any) -> bytes:
         """Return the plaintext bytes of a value; raise TypeError or ValueError when it is not one."""
@@ -92,7 +100,7 @@ class SealedField(models.Field):
         raise NotImplementedError
 
     def accept(self, value: Any) -> Any:
-        """Return what the instance keeps of an assigned value; bytes are refused, an envelope is not a value."""
+        """Return what the instance keeps of an assigned value; bytes are refused: they are no value."""
         if isinstance(value, bytes | memoryview) and not isinstance(value, Sealed):
             raise TypeError(f"{self.context} takes a value, not bytes")
         return value
@@ -100,7 +108,9 @@ class SealedField(models.Field):
     def aad(self, pk: Any) -> str:
         """Return the context an envelope of one row is bound to."""
         if pk is None:
-            raise SealedFieldError(f"{self.context} needs the row's primary key before it can be sealed or opened")
+            raise SealedFieldError(
+                f"{self.context} needs the row's primary key before it can be sealed or opened"
+            )
         return f"{self.context}:{self.model._meta.pk.to_python(pk)}"
 
     def reveal(self, kept: Any, pk: Any) -> Any:
@@ -116,9 +126,7 @@ class SealedField(models.Field):
         except (DecryptionFailed, SealedFieldError, TypeError, ValueError):
             return False
 
-    # --- to and from the database ------------------------------------------------------------------------------
-
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 - Django's signature
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         """Seal a newly assigned value; make sure that a kept envelope belongs to this row."""
         kept = model_instance.__dict__.get(self.attname)
         if kept is None:
@@ -139,8 +147,8 @@ class SealedField(models.Field):
         """Leave the value to `get_db_prep_value`."""
         return value
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """Let through NULL and envelopes that come from `pre_save`: no bulk update, no fixture, no literal."""
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        """Let through NULL and what comes from `pre_save`: no bulk update, no fixture, no literal."""
         if value is None:
             return None
         if not isinstance(value, _Writable):
@@ -174,8 +182,13 @@ class SealedField(models.Field):
         raise SealedFieldError(f"{self.context} does not go into fixtures")
 
 
-class EncryptedTextField(SealedField, models.TextField):
+class EncryptedTextField(SealedField, _TextField):
     """Text at rest under AES-256-GCM; `max_length` counts characters of the value."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.max_length is not None:
+            self.validators.append(MaxLengthValidator(self.max_length))
 
     def accept(self, value: Any) -> Any:
         """Take text, None or an envelope from the database."""
@@ -194,16 +207,18 @@ class EncryptedTextField(SealedField, models.TextField):
         return plaintext.decode()
 
 
-class EncryptedJSONField(SealedField, models.JSONField):
+class EncryptedJSONField(SealedField, _JSONField):
     """JSON at rest under AES-256-GCM.
 
-    Each reading of a stored value gives a fresh copy: change it and assign it back, an edit in place is not kept.
-    None is NULL, not JSON null.
+    Each reading of a stored value gives a fresh copy: change it and assign it back, an edit in place is not
+    kept. None is NULL, not JSON null.
     """
 
     def dump(self, value: Any) -> bytes:
         """Encode JSON, keys sorted, so that equal values have equal bytes."""
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(
+            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
 
     def load(self, plaintext: bytes) -> Any:
         """Decode JSON."""

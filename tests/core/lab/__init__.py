@@ -1,0 +1,1 @@
+"""Models for the tests of core alone; installed by the test settings, its tables made without migrations."""
