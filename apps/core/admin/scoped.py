@@ -1,0 +1,72 @@
+"""Who sees and may choose which rows in the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+
+
+class ScopedAdmin:
+    """Pages and inlines alike: rows and choices through `visible_to`, permissions from the role matrix."""
+
+    model: type[Model]
+    opts: Any
+    admin_site: AdminSite
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows this user may know of."""
+        queryset = visible_rows(self.model, request)
+        ordering = self.get_ordering(request)  # type: ignore[attr-defined]  # Django's, from the class beside this one
+        return queryset.order_by(*ordering) if ordering else queryset
+
+    def may(self, request: HttpRequest, verb: str) -> bool:
+        """Ask the role matrix for Django's permission of that verb."""
+        return bool(
+            request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(verb, self.opts)}")
+        )
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer, and accept, only visible rows; say them as their own page does."""
+        if "queryset" not in kwargs and has_scope(db_field.remote_field.model):
+            kwargs["queryset"] = self.choices_for(db_field, request)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
+        return self.say_choices(field, db_field)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer, and accept, only visible rows; say them as their own page does."""
+        if "queryset" not in kwargs and has_scope(db_field.remote_field.model):
+            kwargs["queryset"] = self.choices_for(db_field, request)
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
+        return self.say_choices(field, db_field)
+
+    def choices_for(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows a relation may point at; override to leave out those no longer in use."""
+        return visible_rows(db_field.remote_field.model, request)
+
+    def say_choices(self, field: Any, db_field: Any) -> Any:
+        """Name the choices: a row's `__str__` is a key, its page knows what people call it."""
+        remote = self.admin_site._registry.get(db_field.remote_field.model) if field else None
+        label = getattr(remote, "object_label", None)
+        if label is not None:
+            field.label_from_instance = label
+        return field
+
+
+def has_scope(model: type[Model]) -> bool:
+    """Say whether the model's rows know whom they are visible to."""
+    return hasattr(model._default_manager, "visible_to")
+
+
+def visible_rows(model: type[Model], request: HttpRequest) -> QuerySet[Any]:
+    """Return the rows visible to the request's user; none of a model that does not know."""
+    manager: Any = model._default_manager
+    if not has_scope(model):
+        return model._default_manager.none()
+    rows: QuerySet[Any] = manager.visible_to(request.user)
+    return rows
