@@ -10,8 +10,9 @@
     -> dead                                       every attempt is spent
     failed, dead -> pending                       somebody looked and starts it over
 
-An attempt is counted when it is claimed, so a job that kills its worker ends as well. Whoever claims holds a token;
-each later mark is one UPDATE on that token, so a worker that lost its lease marks nothing and raises `LeaseLost`.
+An attempt is counted when it is claimed, so a job that kills its worker ends as well. Whoever claims holds a
+token; each later mark is one UPDATE on that token, so a worker that lost its lease marks nothing and raises
+`LeaseLost`.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ class LeasedJob(models.Model):
     class Meta:
         abstract = True
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=State.values), name="%(app_label)s_%(class)s_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="%(app_label)s_%(class)s_state_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=HELD, lease_until__isnull=False, lease_owner__isnull=False)
                 | Q(~Q(state__in=HELD), lease_until__isnull=True, lease_owner__isnull=True),
@@ -121,7 +124,7 @@ J = TypeVar("J", bound=LeasedJob)
 
 
 def enqueue(model: type[J], *, kind: str, unique_key: str, due_at: datetime, **values: Any) -> J:
-    """Write a job in the caller's transaction, or return the one its cause already has, whatever its state."""
+    """Write a job in the caller's transaction, or return the one its cause has, whatever its state."""
     row = model(kind=kind, unique_key=unique_key, due_at=due_at, **values)
     model._base_manager.bulk_create([row], ignore_conflicts=True)
     return model._base_manager.get(unique_key=unique_key)
@@ -137,8 +140,8 @@ def claim_due(
 ) -> list[J]:
     """Take up to `limit` due jobs, oldest first, in a short transaction of its own.
 
-    Rows another worker is just claiming are skipped. Raises RuntimeError inside a transaction: the claim must be
-    committed before the work starts.
+    Rows another worker is just claiming are skipped. Raises RuntimeError inside a transaction: the claim must
+    be committed before the work starts.
     """
     due = model._base_manager.filter(state=State.PENDING, due_at__lte=at)
     if kinds is not None:
@@ -150,7 +153,9 @@ def claim_due(
             "lease_owner": uuid4(),
             "lease_until": at + timedelta(seconds=lease_seconds),
         }
-        model._base_manager.filter(pk__in=[job.pk for job in jobs]).update(attempts=F("attempts") + 1, **lease)
+        model._base_manager.filter(pk__in=[job.pk for job in jobs]).update(
+            attempts=F("attempts") + 1, **lease
+        )
     for job in jobs:
         _set(job, attempts=job.attempts + 1, **lease)
     return jobs
@@ -189,7 +194,7 @@ def mark_failed(job: LeasedJob, *, at: datetime, error: str, retry: bool = True)
         _mark(job, HELD, **_free(State.PENDING), due_at=at + backoff(job.attempts), last_error=error)
 
 
-def mark_unknown(job: LeasedJob, *, at: datetime, error: str) -> None:
+def mark_unknown(job: LeasedJob, *, error: str) -> None:
     """Note that the provider may or may not have acted (a time-out, a reset); raise `LeaseLost`."""
     _mark(job, [State.SENDING], **_free(State.UNKNOWN), last_error=error[:_ERROR_LENGTH])
 
@@ -202,8 +207,8 @@ def postpone(job: LeasedJob, *, due_at: datetime) -> None:
 def settle(model: type[J], job_id: UUID, *, state: State, at: datetime, error: str = "") -> J:
     """Record what the provider itself says of a job that is being sent or whose outcome is unknown.
 
-    `state` is done, failed, or pending (it never arrived: send again, unless the attempts are spent), the last only
-    for an unknown outcome. A repeated callback is no error. Raises `JobNotSettled`.
+    `state` is done, failed, or pending (it never arrived: send again unless the attempts are spent), the last
+    only for an unknown outcome. A repeated callback is no error. Raises `JobNotSettled`.
     """
     if state not in {State.DONE, State.FAILED, State.PENDING}:
         raise ValueError(f"a job does not settle as {state}")
@@ -290,7 +295,9 @@ def due_stats(model: type[LeasedJob], *, at: datetime) -> DueStats:
 def open_counts(model: type[LeasedJob]) -> dict[tuple[str, str], int]:
     """Count jobs by (kind, state); done and cancelled ones, which pile up for years, are left out."""
     rows = model._base_manager.exclude(state__in=CLOSED).values_list("kind", "state")
-    return {(kind, state): count for kind, state, count in rows.annotate(n=Count("pk")).order_by("kind", "state")}
+    return {
+        (kind, state): count for kind, state, count in rows.annotate(n=Count("pk")).order_by("kind", "state")
+    }
 
 
 def job_models() -> list[type[LeasedJob]]:
