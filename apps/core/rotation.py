@@ -1,7 +1,7 @@
 """Re-encryption of sealed columns under the active key, beside running traffic.
 
-Only ciphertext changes: no time stamp, no audit entry, no ORM save. Rows that somebody edits at the moment are
-skipped and come up in a later pass; a row is locked from reading its envelope to writing it, so no edit is lost.
+Only ciphertext changes: no time stamp, no audit entry, no ORM save. Rows that somebody is editing are skipped
+and come up in a later pass; a row stays locked from reading its envelope to writing it, so no edit is lost.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class TableReport:
-    """What a rotation did to one table, and what is left there: values by the old key that still seals them."""
+    """What a rotation did to one table, and how many values each old key still seals there."""
 
     table: str
     rotated: int = 0
@@ -48,11 +48,11 @@ class _Target:
 
     @property
     def pk(self) -> sql.Identifier:
-        return sql.Identifier(self.model._meta.pk.column)
+        return sql.Identifier(str(self.model._meta.pk.column))
 
     @property
     def columns(self) -> list[sql.Identifier]:
-        return [sql.Identifier(f.column) for f in self.fields]
+        return [sql.Identifier(str(f.column)) for f in self.fields]
 
     def stale(self, header: bytes) -> sql.Composable:
         """Return the condition "some column is not sealed with this header"."""
@@ -68,9 +68,9 @@ def rotate_all(
     progress: Progress = lambda _table, _done, _total: None,
     using: str = DEFAULT_DB_ALIAS,
 ) -> list[TableReport]:
-    """Re-encrypt every sealed column of every table and report per table; may be stopped and run again at any time.
+    """Re-encrypt every sealed column of every table and report per table; may be stopped and run again.
 
-    `progress` is called with (table, rows done, rows to do). A value that does not open is named and left alone.
+    `progress` is called with (table, rows done, rows to do). A value that does not open is named and left.
     """
     return [_rotate_table(target, batch_rows, progress, using) for target in _targets()]
 
@@ -112,7 +112,10 @@ def _one_pass(
     after: Any = None
     while True:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            cursor.execute(_select(target, after=after is not None), [*([after] if after is not None else []), batch_rows])
+            cursor.execute(
+                _select(target, after=after is not None),
+                [*([after] if after is not None else []), batch_rows],
+            )
             rows = cursor.fetchall()
             fresh = [sealed for row in rows if (sealed := _resealed(target, row, report)) is not None]
             if fresh:
@@ -140,7 +143,8 @@ def _resealed(target: _Target, row: Sequence[Any], report: TableReport) -> list[
 
 def _select(target: _Target, *, after: bool) -> sql.Composed:
     return sql.SQL(
-        "SELECT {pk}, {columns} FROM {table} WHERE ({stale}) {after} ORDER BY {pk} LIMIT %s FOR UPDATE SKIP LOCKED"
+        "SELECT {pk}, {columns} FROM {table} WHERE ({stale}) {after}"
+        " ORDER BY {pk} LIMIT %s FOR UPDATE SKIP LOCKED"
     ).format(
         pk=target.pk,
         columns=sql.SQL(", ").join(target.columns),
@@ -156,7 +160,9 @@ def _update(target: _Target) -> sql.Composed:
 
 
 def _count_stale(target: _Target, using: str) -> int:
-    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(target.table, target.stale(header_of(keyring().active)))
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+        target.table, target.stale(header_of(keyring().active))
+    )
     with connections[using].cursor() as cursor:
         cursor.execute(query)
         return int(cursor.fetchone()[0])
@@ -173,5 +179,5 @@ def _remaining(target: _Target, using: str) -> dict[str, int]:
                     " WHERE {0} IS NOT NULL AND length({0}) > 2 GROUP BY 1"
                 ).format(column, target.table)
             )
-            found.update({key_id: count for key_id, count in cursor.fetchall()})
+            found.update(dict(cursor.fetchall()))
     return {key_id: count for key_id, count in sorted(found.items()) if key_id != keyring().active}

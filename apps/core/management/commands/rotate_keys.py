@@ -21,13 +21,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the batch size and the report-only switch."""
         parser.add_argument("--batch", type=int, default=BATCH_ROWS, help="rows per transaction")
-        parser.add_argument("--check", action="store_true", help="only report; run it before an old key is dropped")
+        parser.add_argument(
+            "--check", action="store_true", help="only report; run it before an old key is dropped"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Rotate or check, print one line per table; fail while anything is unreadable or still on an old key."""
+        """Print one line per table; fail while anything is unreadable or still on an old key."""
         if options["batch"] < 1:
             raise CommandError("--batch must be at least 1")
-        reports = remaining_keys() if options["check"] else rotate_all(batch_rows=options["batch"], progress=self.show)
+        reports = (
+            remaining_keys()
+            if options["check"]
+            else rotate_all(batch_rows=options["batch"], progress=self.show)
+        )
         for report in reports:
             self.stdout.write(_line(report))
         if any(report.unreadable for report in reports):
@@ -42,7 +48,9 @@ class Command(BaseCommand):
         filled = int(share * _BAR_CELLS)
         end = "\n" if done >= total else ""
         self.stderr.write(
-            f"\r{table:<40} [{'#' * filled}{'.' * (_BAR_CELLS - filled)}] {done}/{total}", ending=end, style_func=str
+            f"\r{table:<40} [{'#' * filled}{'.' * (_BAR_CELLS - filled)}] {done}/{total}",
+            ending=end,
+            style_func=str,
         )
 
 
