@@ -11,16 +11,21 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit trail")
 
     def ready(self) -> None:
-        """Take every audited model's changes; a connected delete signal also stops unrecorded fast deletes."""
+        """Take every audited model's changes; a connected delete signal also stops fast deletes."""
         from apps.audit.recorder import record, record_relation
+        from apps.audit.selectors import history_lines
         from apps.core.changes import register_sink
+        from apps.core.history import object_history
         from apps.core.models import AuditedModel, record_deletion
 
         register_sink(record)
+        object_history.register(history_lines)
         for model in apps.get_models():
             if not (issubclass(model, AuditedModel) and model.audited):
                 continue
-            post_delete.connect(record_deletion, sender=model, dispatch_uid=f"audit-delete-{model._meta.label}")
+            post_delete.connect(
+                record_deletion, sender=model, dispatch_uid=f"audit-delete-{model._meta.label}"
+            )
             for field in model._meta.local_many_to_many:
                 m2m_changed.connect(
                     record_relation,

@@ -46,12 +46,13 @@ def bound_event() -> str:
     return current().action
 
 
-class AuditEntry(AbstractLogEntry):
+class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no types
     """One changed row: who, what, when, from where; append-only.
 
-    The columns' defaults read the bound context, so single and bulk inserts carry the actor alike. `object_repr` and
-    `actor_email` stay blank: they would store names. `actor` and `content_type` do nothing on delete, because an
-    append-only table cannot be rewritten when a user goes; role and owner are snapshots for the same reason.
+    The columns' defaults read the bound context, so single and bulk inserts carry the actor alike.
+    `object_repr` and `actor_email` stay blank: they would store names. `actor` and `content_type` do nothing on
+    delete, because an append-only table cannot be rewritten when a user goes; role and owner are snapshots for
+    the same reason.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -88,7 +89,7 @@ class AuditEntry(AbstractLogEntry):
     insurer_id = models.UUIDField(_("insurer"), null=True, blank=True)
     payload_sha256 = models.CharField(_("payload fingerprint"), max_length=64)
 
-    objects = AuditEntryQuerySet.as_manager()  # type: ignore[assignment]  # ours replaces auditlog's manager
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit entry")
@@ -99,7 +100,10 @@ class AuditEntry(AbstractLogEntry):
             models.Index("actor", models.F("id").desc(), name="audit_entry_actor"),
             models.Index("practice_id", models.F("id").desc(), name="audit_entry_practice"),
             models.Index(
-                "insurer_id", models.F("id").desc(), name="audit_entry_insurer", condition=models.Q(insurer_id__isnull=False)
+                "insurer_id",
+                models.F("id").desc(),
+                name="audit_entry_insurer",
+                condition=models.Q(insurer_id__isnull=False),
             ),
             BrinIndex("timestamp", name="audit_entry_time"),
         ]

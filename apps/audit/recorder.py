@@ -40,12 +40,11 @@ def record(changes: Sequence[Change]) -> None:
 
 def entry(change: Change) -> AuditEntry:
     """Build the entry of one change; values outside the model's `audit_clear` become keyed hashes."""
-    clear: frozenset[str] = getattr(change.model, "audit_clear", frozenset())
     names = list(dict.fromkeys([*change.before, *change.after]))
     shown = {
         name: [
-            readable(change, name, change.before.get(name), clear),
-            readable(change, name, change.after.get(name), clear),
+            readable(change, name, change.before.get(name)),
+            readable(change, name, change.after.get(name)),
         ]
         for name in names
     }
@@ -64,16 +63,23 @@ def entry(change: Change) -> AuditEntry:
     )
 
 
-def readable(change: Change, name: str, value: Any, clear: frozenset[str]) -> Any:
-    """Return what an entry shows of `value`: itself when the field is clear, a keyed hash otherwise, null as null."""
+def readable(change: Change, name: str, value: Any) -> Any:
+    """Return what an entry shows of `value`: itself in a clear field, else a keyed hash; null as null."""
     if value is None:
         return None
-    field = change.model._meta.get_field(name)
     plain = plain_value(value)
-    if name in clear or isinstance(field, (models.ForeignKey, models.BooleanField)) or change.verb == "relate":
+    if change.verb == "relate" or plain == "" or in_clear(change.model, change.model._meta.get_field(name)):
         return plain
     text = plain if isinstance(plain, str) else orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode()
-    return blind_index(text, purpose=f"audit:{change.model._meta.label_lower}.{name}")
+    if not text.strip():
+        return ""
+    return blind_index(text, purpose=f"audit.{change.model._meta.label_lower}.{name}")
+
+
+def in_clear(model: type[models.Model], field: Any) -> bool:
+    """Say whether entries show the values of `field`: its model says so, or they are keys or yes-no."""
+    clear: frozenset[str] = getattr(model, "audit_clear", frozenset())
+    return field.name in clear or field.is_relation or isinstance(field, models.BooleanField)
 
 
 def plain_value(value: Any) -> Any:

@@ -9,46 +9,135 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contenttypes', '0002_remove_content_type_name'),
+        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('serialized_data', models.JSONField(null=True)),
-                ('changes_text', models.TextField(blank=True, verbose_name='change message')),
-                ('changes', models.JSONField(null=True, verbose_name='change message')),
-                ('remote_port', models.PositiveIntegerField(blank=True, null=True, verbose_name='remote port')),
-                ('additional_data', models.JSONField(blank=True, null=True, verbose_name='additional data')),
-                ('actor_email', models.CharField(blank=True, max_length=254, null=True, verbose_name='actor email')),
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('object_pk', models.CharField(max_length=64, verbose_name='object')),
-                ('object_id', models.BigIntegerField(blank=True, editable=False, null=True)),
-                ('object_repr', models.TextField(blank=True, editable=False)),
-                ('action', models.PositiveSmallIntegerField(choices=[(0, 'create'), (1, 'update'), (2, 'delete'), (3, 'access')], verbose_name='kind of change')),
-                ('cid', models.CharField(blank=True, default=apps.audit.models.bound_request, max_length=64, verbose_name='request')),
-                ('remote_addr', models.GenericIPAddressField(blank=True, default=apps.audit.models.bound_address, null=True, verbose_name='address')),
-                ('timestamp', models.DateTimeField(default=django.utils.timezone.now, verbose_name='time')),
-                ('event', models.CharField(default=apps.audit.models.bound_event, max_length=80, verbose_name='action')),
-                ('actor_role', models.CharField(default=apps.audit.models.bound_role, max_length=60, verbose_name='role')),
-                ('user_agent', models.CharField(blank=True, default=apps.audit.models.bound_agent, max_length=256, verbose_name='browser')),
-                ('practice_id', models.UUIDField(blank=True, null=True, verbose_name='practice')),
-                ('insurer_id', models.UUIDField(blank=True, null=True, verbose_name='insurer')),
-                ('payload_sha256', models.CharField(max_length=64, verbose_name='payload fingerprint')),
-                ('actor', models.ForeignKey(blank=True, db_constraint=False, db_index=False, default=apps.audit.models.bound_actor, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor')),
-                ('content_type', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='contenttypes.contenttype', verbose_name='kind of object')),
+                ("serialized_data", models.JSONField(null=True)),
+                ("changes_text", models.TextField(blank=True, verbose_name="change message")),
+                ("changes", models.JSONField(null=True, verbose_name="change message")),
+                (
+                    "remote_port",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="remote port"),
+                ),
+                ("additional_data", models.JSONField(blank=True, null=True, verbose_name="additional data")),
+                (
+                    "actor_email",
+                    models.CharField(blank=True, max_length=254, null=True, verbose_name="actor email"),
+                ),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("object_pk", models.CharField(max_length=64, verbose_name="object")),
+                ("object_id", models.BigIntegerField(blank=True, editable=False, null=True)),
+                ("object_repr", models.TextField(blank=True, editable=False)),
+                (
+                    "action",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "create"), (1, "update"), (2, "delete"), (3, "access")],
+                        verbose_name="kind of change",
+                    ),
+                ),
+                (
+                    "cid",
+                    models.CharField(
+                        blank=True,
+                        default=apps.audit.models.bound_request,
+                        max_length=64,
+                        verbose_name="request",
+                    ),
+                ),
+                (
+                    "remote_addr",
+                    models.GenericIPAddressField(
+                        blank=True, default=apps.audit.models.bound_address, null=True, verbose_name="address"
+                    ),
+                ),
+                ("timestamp", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
+                (
+                    "event",
+                    models.CharField(
+                        default=apps.audit.models.bound_event, max_length=80, verbose_name="action"
+                    ),
+                ),
+                (
+                    "actor_role",
+                    models.CharField(
+                        default=apps.audit.models.bound_role, max_length=60, verbose_name="role"
+                    ),
+                ),
+                (
+                    "user_agent",
+                    models.CharField(
+                        blank=True,
+                        default=apps.audit.models.bound_agent,
+                        max_length=256,
+                        verbose_name="browser",
+                    ),
+                ),
+                ("practice_id", models.UUIDField(blank=True, null=True, verbose_name="practice")),
+                ("insurer_id", models.UUIDField(blank=True, null=True, verbose_name="insurer")),
+                ("payload_sha256", models.CharField(max_length=64, verbose_name="payload fingerprint")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        default=apps.audit.models.bound_actor,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+                (
+                    "content_type",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                        verbose_name="kind of object",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit trail',
-                'default_permissions': ('view',),
-                'indexes': [models.Index(models.F('content_type'), models.F('object_pk'), models.OrderBy(models.F('id'), descending=True), name='audit_entry_object'), models.Index(models.F('actor'), models.OrderBy(models.F('id'), descending=True), name='audit_entry_actor'), models.Index(models.F('practice_id'), models.OrderBy(models.F('id'), descending=True), name='audit_entry_practice'), models.Index(models.F('insurer_id'), models.OrderBy(models.F('id'), descending=True), condition=models.Q(('insurer_id__isnull', False)), name='audit_entry_insurer'), django.contrib.postgres.indexes.BrinIndex(models.F('timestamp'), name='audit_entry_time')],
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit trail",
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        models.F("content_type"),
+                        models.F("object_pk"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        name="audit_entry_object",
+                    ),
+                    models.Index(
+                        models.F("actor"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        name="audit_entry_actor",
+                    ),
+                    models.Index(
+                        models.F("practice_id"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        name="audit_entry_practice",
+                    ),
+                    models.Index(
+                        models.F("insurer_id"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        condition=models.Q(("insurer_id__isnull", False)),
+                        name="audit_entry_insurer",
+                    ),
+                    django.contrib.postgres.indexes.BrinIndex(models.F("timestamp"), name="audit_entry_time"),
+                ],
             },
         ),
     ]
