@@ -11,11 +11,11 @@ unexport PYTHONDONTWRITEBYTECODE
 TESTENV := env -u DATABASE_URL -u REDIS_URL -u DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test check fmt lint format types layers migrations schema-check translations \
+.PHONY: help setup setup-test run test e2e check fmt lint types layers migrations schema-check translations \
 	security audit-dependencies migrate seed demo-large schema figures bench lock
 
 help:  ## Show the commands
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 22
 
 setup:
 	@python3 config/setup.py run
@@ -28,6 +28,9 @@ run: setup  ## Set up, start everything, load demo data on first start
 
 test: check  ## Set up, then lint, types, layers and the whole test suite
 	$(TESTENV) $(PY) -m pytest -n $(JOBS)
+
+e2e: setup-test  ## Only the browser tests
+	$(TESTENV) $(PY) -m pytest -n $(JOBS) -m e2e
 
 check: setup-test lint types layers migrations schema-check translations security audit-dependencies  ## All checks but the tests
 

@@ -137,6 +137,8 @@ def uv_environment() -> dict[str, str]:
     for ours, theirs in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
         if ours in environment:
             environment.setdefault(theirs, environment[ours])
+    # Behind a company's proxy its certificate is the system's, not uv's.
+    environment.setdefault("UV_SYSTEM_CERTS", "1")
     return environment
 
 
