@@ -79,6 +79,11 @@ django.setup()
 # A worker that inherits this would read its settings before the lines above.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
+# The cast is imported after the settings have their addresses.
+pytest_plugins = ["tests.cast"]
+
+from tests.cast import *  # noqa: E402, F403 - the cast's fixtures serve every test
+
 
 def pytest_unconfigure() -> None:
     """Stop the services, also after Ctrl-C."""

@@ -24,6 +24,8 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.core.lab"]
 DATABASES["default"]["OPTIONS"].pop("pool", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 PRIVATE_FILES_ROOT = TEST_DIR / "files"
+STATIC_ROOT = TEST_DIR / "static"
+STATIC_ROOT.mkdir()
 OUTBOX_DIR = TEST_DIR / "outbox"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
