@@ -193,7 +193,7 @@ class Tariff(BaseModel):
     class Meta:
         verbose_name = _("tariff")
         verbose_name_plural = _("tariffs")
-        indexes = [models.Index("act", "-valid_from", name="catalog_tariff_by_date")]
+        indexes = [models.Index(fields=["act", "-valid_from"], name="catalog_tariff_by_date")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_from__lt=F("valid_to")),

@@ -333,7 +333,7 @@ class ConsentForm(PracticeModel):
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         indexes = [
-            models.Index("patient", "kind", "-decided_at", "-id", name="patients_consent_current"),
+            models.Index(fields=["patient", "kind", "-decided_at", "-id"], name="patients_consent_current"),
         ]
 
     def __str__(self) -> str:
@@ -397,7 +397,7 @@ class Alert(PracticeModel):
     class Meta:
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
-        indexes = [models.Index("patient", "-severity", "id", name="patients_alert_of_patient")]
+        indexes = [models.Index(fields=["patient", "-severity", "id"], name="patients_alert_of_patient")]
 
     def __str__(self) -> str:
         return f"alert:{self.pk}"

@@ -1,0 +1,60 @@
+"""The catalogue over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.catalog.api.filters import ActFilter
+from apps.catalog.api.serializers import ActOutput, FeeInput
+from apps.catalog.models import Act
+from apps.catalog.selectors import acts_with_prices
+from apps.catalog.services import set_practice_fee
+from apps.core.api.views import BaseViewSet
+
+
+class ActViewSet(BaseViewSet):
+    """Acts and what they cost at the caller's practice."""
+
+    permissions = {
+        "list": "catalog.view_act",
+        "retrieve": "catalog.view_act",
+        "fee": "catalog.change_practicefee",
+    }
+    serializers = {"list": ActOutput, "retrieve": ActOutput}
+    inputs = {"fee": FeeInput}
+    filterset_class = ActFilter
+    queryset = Act.objects.none()
+
+    def get_queryset(self) -> Any:
+        """Return the acts with today's prices."""
+        practice = self.request.user.practice
+        at = timezone.now()
+        on = at.astimezone(practice.zone).date() if practice is not None else at.date()
+        rows = Act.objects.visible_to(self.request.user).order_by("category", "code", "pk")
+        if self.action == "list" and "is_active" not in self.request.query_params:
+            rows = rows.active()
+        return acts_with_prices(rows, practice=practice, on=on)
+
+    @extend_schema(responses=ActOutput(many=True))
+    def list(self, request: Request) -> Response:
+        """List the catalogue, best match first when searching."""
+        return self.answer_list(self.filter_queryset(self.get_queryset()))
+
+    @extend_schema(responses=ActOutput)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Return one act."""
+        return self.answer(self.get_object())
+
+    @extend_schema(request=FeeInput, responses=ActOutput)
+    @action(detail=True, methods=["patch"])
+    def fee(self, request: Request, pk: str) -> Response:
+        """Set what the practice charges for an act."""
+        act = self.get_object()
+        set_practice_fee(actor=request.user, practice=request.user.practice, act=act, **self.parsed())
+        return self.answer(self.get_object())
