@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from config.embedded import Services
+from config.translations import compile_catalogues
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 PREFIX = "osdentaire-tests-"
@@ -67,6 +68,8 @@ def _with_path(url: str, path: str) -> str:
 SERVICES = _start_services()
 if WORKER:
     os.environ["REDIS_URL"] = _with_path(os.environ["REDIS_URL"], str(int(WORKER.removeprefix("gw")) + 1))
+if not WORKER:
+    compile_catalogues(Path(__file__).resolve().parent.parent / "locale")
 os.environ["ENVIRONMENT"] = "test"
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
 
