@@ -30,9 +30,7 @@ def notes(settings, db):
 
 def key_ids():
     rows = SealedNote.objects.values_list("text", "extra", "facts")
-    return sorted(
-        {crypto.key_id_of(bytes(envelope)) for row in rows for envelope in row if envelope is not None}
-    )
+    return sorted({crypto.key_id_of(value) for row in rows for value in row if isinstance(value, bytes)})
 
 
 def mine(reports):
