@@ -38,16 +38,24 @@ def nobodys_password() -> str:
 
 def check_password(*, email: str, password: str) -> User | None:
     """Return the active user whose password this is; the work is the same when there is none."""
-    user = User.objects.select_related("practice", "insurer", "practitioner").filter(email=email.lower()).first()
+    user = (
+        User.objects.select_related("practice", "insurer", "practitioner").filter(email=email.lower()).first()
+    )
     right = verify(password, user.password if user else nobodys_password())
     return user if user is not None and right and user.is_active else None
 
 
 def log_in(*, email: str, password: str, at: datetime) -> TokenPair:
-    """Check the password within the limits and open a session.
+    """Check the password within the limits and open a session; raises as `identify` does."""
+    user = identify(email=email, password=password)
+    return open_session(actor=user, user=user, at=at)
 
-    Failures count per address (a minute) and per account (a cool-off); successes do not. Raises InvalidCredentials,
-    RateLimited for the address, DependencyDown when the counters cannot be reached.
+
+def identify(*, email: str, password: str) -> User:
+    """Return the active user whose password this is, within the limits that API and admin share.
+
+    Failures count per address (a minute) and per account (a cool-off); successes do not. Raises
+    InvalidCredentials, RateLimited for the address, DependencyDown when the counters cannot be reached.
     """
     bound = current()
     address_key = f"login:address:{bound.address}"
@@ -55,11 +63,13 @@ def log_in(*, email: str, password: str, at: datetime) -> TokenPair:
     wait = reserve(address_key, limit=settings.LOGIN_PER_ADDRESS_PER_MINUTE, window=60)
     if wait:
         raise RateLimited(retry_after=wait)
-    cooling = reserve(account_key, limit=settings.LOGIN_FAILURES_PER_ACCOUNT, window=settings.LOGIN_COOL_OFF_SECONDS)
+    cooling = reserve(
+        account_key, limit=settings.LOGIN_FAILURES_PER_ACCOUNT, window=settings.LOGIN_COOL_OFF_SECONDS
+    )
     user = check_password(email=email, password=password)
     if user is None or cooling:
         logger.info("login refused")
         raise InvalidCredentials
     give_back(address_key)
     forget(account_key)
-    return open_session(actor=user, user=user, at=at)
+    return user

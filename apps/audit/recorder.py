@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
@@ -17,6 +18,7 @@ from apps.audit.models import AuditEntry
 from apps.core.changes import Change, emit
 from apps.core.context import current
 from apps.core.crypto import blind_index
+from apps.core.models import AuditedModel
 
 ACTIONS = {
     "create": AuditEntry.Action.CREATE,
@@ -80,6 +82,12 @@ def in_clear(model: type[models.Model], field: Any) -> bool:
     """Say whether entries show the values of `field`: its model says so, or they are keys or yes-no."""
     clear: frozenset[str] = getattr(model, "audit_clear", frozenset())
     return field.name in clear or field.is_relation or isinstance(field, models.BooleanField)
+
+
+def audited_kinds() -> list[ContentType]:
+    """Return the kinds of object that leave entries."""
+    audited = [model for model in apps.get_models() if issubclass(model, AuditedModel) and model.audited]
+    return list(ContentType.objects.get_for_models(*audited).values())
 
 
 def plain_value(value: Any) -> Any:

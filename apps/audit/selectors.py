@@ -31,9 +31,12 @@ def history_lines(viewer: Viewer, instance: models.Model, limit: int) -> Sequenc
     return readable_entries(viewer, list(entries))
 
 
-def readable_entries(viewer: Viewer, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
-    """Return entries in words; related rows are named as far as `viewer` may see them, one query per kind."""
-    names = names_of_related(viewer, entries)
+def readable_entries(viewer: Viewer | None, entries: Sequence[AuditEntry]) -> list[HistoryLine]:
+    """Return entries in words; related rows are named as far as `viewer` may see them, one query per kind.
+
+    Without a viewer nothing is looked up: for lists that show no values.
+    """
+    names = names_of_related(viewer, entries) if viewer is not None else {}
     return [
         HistoryLine(
             at=entry.timestamp,

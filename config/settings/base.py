@@ -9,6 +9,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from config.settings.admin import *
 from config.settings.env import BASE_DIR, env, flag, one_of, secret, whole_number
 
 # Django's generic classes take type parameters only with this (`ModelForm[Any]`, `ModelAdmin[Patient]`).
@@ -84,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.core.middleware.SessionActorMiddleware",
+    "apps.accounts.middleware.HouseClockMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -217,6 +219,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 LOGIN_PER_ADDRESS_PER_MINUTE = whole_number("LOGIN_PER_ADDRESS_PER_MINUTE", 10, 1, 10_000)
 LOGIN_FAILURES_PER_ACCOUNT = whole_number("LOGIN_FAILURES_PER_ACCOUNT", 5, 1, 100)
 LOGIN_COOL_OFF_SECONDS = whole_number("LOGIN_COOL_OFF_SECONDS", 900, 1, 86400)
+OTP_TRIES = whole_number("OTP_TRIES", 5, 1, 100)
+OTP_COOL_OFF_SECONDS = whole_number("OTP_COOL_OFF_SECONDS", 900, 1, 86400)
+# Roles that may do nothing but enrol a second factor until they have one, comma-separated.
+MFA_REQUIRED_ROLES = env.list("MFA_REQUIRED_ROLES", default=[])
+MFA_SMS_ENABLED = flag("MFA_SMS_ENABLED", default=False)
+PASSWORD_RESET_SECONDS = whole_number("PASSWORD_RESET_SECONDS", 1800, 60, 86400)
+INVITATION_SECONDS = whole_number("INVITATION_SECONDS", 72 * 3600, 3600, 30 * 86400)
+# Where the links of account messages lead; the token follows after `#`, which no server ever sees.
+PASSWORD_LINK = env.str("PASSWORD_LINK", default=f"{PUBLIC_URL}/app/password")
 API_PER_USER_PER_MINUTE = whole_number("API_PER_USER_PER_MINUTE", 600, 10, 1_000_000)
 
 # --- API ----------------------------------------------------------------------------------------------------------

@@ -6,22 +6,14 @@ from datetime import date
 from typing import Any
 
 import django_filters
-from django.apps import apps
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from apps.audit.models import AuditEntry
+from apps.audit.recorder import audited_kinds
 from apps.core.api.fields import zone_of
 from apps.core.clock import day_bounds
-from apps.core.models import AuditedModel
-
-
-def audited_kinds() -> list[ContentType]:
-    """Return the kinds of object that leave entries."""
-    kinds = [model for model in apps.get_models() if issubclass(model, AuditedModel) and model.audited]
-    return list(ContentType.objects.get_for_models(*kinds).values())
 
 
 class TextInFilter(django_filters.BaseInFilter, django_filters.CharFilter):
