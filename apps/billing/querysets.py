@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from django.db.models import BigIntegerField, F, Prefetch, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
 from apps.core.querysets import BaseQuerySet
+from apps.patients.querysets import OfPatientQuerySet
+
+NOTHING = Value(0, output_field=BigIntegerField())
 
 
-class InvoiceQuerySet(BaseQuerySet[Any]):
-    """Invoices and credit notes of a practice."""
+class InvoiceQuerySet(OfPatientQuerySet):
+    """Invoices and credit notes, as visible as their patient."""
 
     def drafts(self) -> Self:
         """Return what is not issued yet."""
@@ -26,18 +29,14 @@ class InvoiceQuerySet(BaseQuerySet[Any]):
         return self.order_by("-id")
 
     def with_details(self) -> Self:
-        """Load lines, shares with balances, payments and documents, in a constant number of queries."""
-        shares = self._related("shares").with_balance().order_by("position")  # type: ignore[attr-defined]  # ours
+        """Load lines, shares, what settles them, and documents, in a constant number of queries."""
         return self.select_related("patient", "practitioner", "corrects").prefetch_related(
-            Prefetch("items", queryset=self._related("items").order_by("position")),
-            Prefetch("shares", queryset=shares),
-            Prefetch("shares__allocations", queryset=_allocations(self)),
-            Prefetch("documents", queryset=self._related("documents").select_related("job")),
+            "items",
+            "shares__insurer",
+            "shares__allocations__payment",
+            "shares__allocations__credit_note",
+            "documents__job",
         )
-
-    def _related(self, name: str) -> QuerySet[Any]:
-        manager = self.model._meta.get_field(name).related_model._default_manager  # type: ignore[union-attr]  # models
-        return manager.all()
 
 
 class InvoiceItemQuerySet(BaseQuerySet[Any]):
@@ -52,31 +51,25 @@ class InvoiceShareQuerySet(BaseQuerySet[Any]):
     """Shares, and what is left of them."""
 
     def with_balance(self) -> Self:
-        """Annotate `settled` (payments and credit notes) and `balance`."""
-        zero = Value(0, output_field=BigIntegerField())
-        settled = Coalesce(Sum("allocations__amount"), zero, output_field=BigIntegerField())
-        return self.annotate(settled=settled).annotate(balance=F("amount") - F("settled"))
+        """Annotate `paid`, `credited` and `balance`, each from the allocations."""
+        paid = Sum("allocations__amount", filter=Q(allocations__payment__isnull=False))
+        credited = Sum("allocations__amount", filter=Q(allocations__credit_note__isnull=False))
+        return self.annotate(paid=Coalesce(paid, NOTHING), credited=Coalesce(credited, NOTHING)).annotate(
+            balance=F("amount") - F("paid") - F("credited")
+        )
 
-    def of_issued(self) -> Self:
-        """Return the shares that somebody owes: those of issued invoices, not of drafts or credit notes."""
+    def owed(self) -> Self:
+        """Return the shares somebody owes: those of issued invoices, not of drafts or credit notes."""
         return self.filter(invoice__kind="invoice").exclude(invoice__status="draft")
 
 
-class PaymentQuerySet(BaseQuerySet[Any]):
-    """Payments and refunds."""
+class PaymentQuerySet(OfPatientQuerySet):
+    """Payments and refunds, as visible as their patient."""
 
     def with_unallocated(self) -> Self:
-        """Annotate `unallocated`: what is on the payer's account."""
-        zero = Value(0, output_field=BigIntegerField())
-        used = Coalesce(Sum("allocations__amount"), zero, output_field=BigIntegerField())
-        return self.annotate(unallocated=F("amount") - used)
+        """Annotate `unallocated`: what stands on the payer's account."""
+        return self.annotate(unallocated=F("amount") - Coalesce(Sum("allocations__amount"), NOTHING))
 
     def newest_first(self) -> Self:
         """Order by day, then key."""
         return self.order_by("-received_on", "-id")
-
-
-def _allocations(invoices: InvoiceQuerySet) -> QuerySet[Any]:
-    share = invoices.model._meta.get_field("shares").related_model
-    allocation = share._meta.get_field("allocations").related_model  # type: ignore[union-attr]  # models
-    return allocation._default_manager.select_related("payment", "credit_note").order_by("id")  # type: ignore[union-attr]

@@ -61,8 +61,8 @@ class Treatment(PracticeModel):
             ("cancel_treatment", _("Can cancel a treatment")),
         ]
         indexes = [
-            models.Index("practice", "patient", "-performed_at", name="clinical_treatment_patient"),
-            models.Index("practice", "status", "performed_at", name="clinical_treatment_status"),
+            models.Index(fields=["practice", "patient", "-performed_at"], name="clinical_treatment_patient"),
+            models.Index(fields=["practice", "status", "performed_at"], name="clinical_treatment_status"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="clinical_treatment_price_not_negative"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
-from apps.core.querysets import BaseQuerySet
+from apps.patients.querysets import OfPatientQuerySet
 
 
-class TreatmentQuerySet(BaseQuerySet[Any]):
-    """Treatments of a practice's patients."""
+class TreatmentQuerySet(OfPatientQuerySet):
+    """Treatments, as visible as their patient."""
 
     def planned(self) -> Self:
         """Return the treatments still to be carried out."""

@@ -66,5 +66,6 @@ class RenderJob(LeasedJob):
     )
 
     class Meta(LeasedJob.Meta):
+        abstract = False
         verbose_name = _("rendering")
         verbose_name_plural = _("renderings")

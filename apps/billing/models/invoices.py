@@ -83,10 +83,10 @@ class Invoice(PracticeModel):
             ("credit_invoice", _("Can credit an invoice")),
         ]
         indexes = [
-            models.Index("practice", "-id", name="billing_invoice_list"),
-            models.Index("practice", "status", "-id", name="billing_invoice_status"),
-            models.Index("practice", "issued_on", name="billing_invoice_issued"),
-            models.Index("patient", "-id", name="billing_invoice_patient"),
+            models.Index(fields=["practice", "-id"], name="billing_invoice_list"),
+            models.Index(fields=["practice", "status", "-id"], name="billing_invoice_status"),
+            models.Index(fields=["practice", "issued_on"], name="billing_invoice_issued"),
+            models.Index(fields=["patient", "-id"], name="billing_invoice_patient"),
         ]
         constraints = [
             models.UniqueConstraint("practice", "number", name="billing_invoice_number_unique"),
@@ -218,7 +218,7 @@ class InvoiceShare(PracticeModel):
     class Meta:
         verbose_name = _("share")
         verbose_name_plural = _("shares")
-        indexes = [models.Index("practice", "insurer", name="billing_invoiceshare_insurer")]
+        indexes = [models.Index(fields=["practice", "insurer"], name="billing_invoiceshare_insurer")]
         constraints = [
             models.UniqueConstraint("invoice", "position", name="billing_invoiceshare_position_unique"),
             models.UniqueConstraint(

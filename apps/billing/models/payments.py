@@ -49,8 +49,8 @@ class Payment(PracticeModel):
         verbose_name_plural = _("payments")
         permissions = [("refund_payment", _("Can refund a payment"))]
         indexes = [
-            models.Index("practice", "received_on", name="billing_payment_day"),
-            models.Index("patient", "-id", name="billing_payment_patient"),
+            models.Index(fields=["practice", "received_on"], name="billing_payment_day"),
+            models.Index(fields=["patient", "-id"], name="billing_payment_patient"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -1,0 +1,216 @@
+"""From an issued invoice to its PDF: one read of the rows, one template, no other source."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from apps.billing.models import Invoice, InvoiceItem, InvoiceShare
+from apps.catalog.models import VatCode
+from apps.core.money import format_money
+
+FOLDER: Final = Path(settings.BASE_DIR) / "templates" / "billing"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line; every amount is already text."""
+
+    day: str
+    code: str
+    label: str
+    tooth: str
+    quantity: int
+    unit_price: str
+    discount: str
+    vat: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class VatLine:
+    """Totals of one VAT code."""
+
+    code: str
+    rate: str
+    net: str
+    vat: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    """What one payer owes."""
+
+    label: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Everything the template shows, in the language of the document."""
+
+    invoice: Invoice
+    seller: dict[str, Any]
+    buyer: dict[str, Any]
+    issued_on: str
+    corrects: str
+    lines: Sequence[Line]
+    vat_lines: Sequence[VatLine]
+    shares: Sequence[ShareLine]
+    mentions: Sequence[str]
+    total: str
+    net: str
+    vat: str
+    patient_due: str
+    care_dates: str
+    has_discount: bool
+    has_tooth: bool
+
+
+def load(document: Any) -> Printed:
+    """Read what a document shows, in its language."""
+    invoice: Invoice = document.invoice
+    items = list(invoice.items.order_by("position"))
+    shares = list(invoice.shares.select_related("insurer").order_by("position"))
+    with translation.override(document.language):
+        return printed(invoice, items, shares)
+
+
+def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) -> Printed:
+    """Arrange an issued invoice for print, in the active language."""
+    days = sorted({item.performed_on for item in items})
+    care = [short(day) for day in (days[:1] if len(days) == 1 else [days[0], days[-1]])]
+    return Printed(
+        invoice=invoice,
+        seller=invoice.seller,
+        buyer=invoice.buyer,
+        issued_on=short(invoice.issued_on),
+        corrects=str(invoice.corrects.number) if invoice.corrects else "",
+        lines=[line_of(invoice, item) for item in items],
+        vat_lines=vat_totals(invoice, items),
+        shares=[ShareLine(share_label(share), money(invoice, share.amount)) for share in shares],
+        mentions=mentions_of(items),
+        total=money(invoice, invoice.total_amount),
+        net=money(invoice, invoice.net_amount),
+        vat=money(invoice, invoice.vat_amount),
+        patient_due=money(invoice, sum(share.amount for share in shares if share.insurer_id is None)),
+        care_dates=" – ".join(care),
+        has_discount=any(item.discount for item in items),
+        has_tooth=any(item.tooth for item in items),
+    )
+
+
+def line_of(invoice: Invoice, item: InvoiceItem) -> Line:
+    """Return one line as text."""
+    return Line(
+        day=short(item.performed_on),
+        code=item.code,
+        label=item.label,
+        tooth=item.tooth,
+        quantity=item.quantity,
+        unit_price=money(invoice, item.unit_price),
+        discount=money(invoice, -item.discount) if item.discount else "",
+        vat=rate_text(item.vat_rate_bp) if item.vat_rate_bp else letter(item.vat_code),
+        amount=money(invoice, item.total_amount),
+    )
+
+
+def vat_totals(invoice: Invoice, items: Sequence[InvoiceItem]) -> list[VatLine]:
+    """Return the totals by VAT code: sums of lines, never computed anew."""
+    sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for item in items:
+        row = sums[item.vat_code, item.vat_rate_bp]
+        row[0] += item.net_amount
+        row[1] += item.vat_amount
+        row[2] += item.total_amount
+    return [
+        VatLine(
+            code=letter(code), rate=rate_text(rate_bp), net=money(invoice, net), vat=money(invoice, vat), total=money(invoice, total)
+        )
+        for (code, rate_bp), (net, vat, total) in sorted(sums.items())
+    ]
+
+
+def mentions_of(items: Sequence[InvoiceItem]) -> list[str]:
+    """Return the sentences the law asks for, one per VAT code in use."""
+    codes = VatCode.objects.in_bulk(sorted({item.vat_code for item in items}), field_name="code")
+    english = (translation.get_language() or "").startswith("en")
+    texts = [(code, row.mention_en if english else row.mention_fr) for code, row in sorted(codes.items())]
+    return [f"{letter(code)} : {text}" if not english else f"{letter(code)}: {text}" for code, text in texts if text]
+
+
+def letter(code: str) -> str:
+    """Return the sign by which a line points at its VAT code."""
+    return {"EXEMPT": "E", "FRANCHISE": "F", "STD20": "S"}.get(code, code)
+
+
+def share_label(share: InvoiceShare) -> str:
+    """Name a payer."""
+    if share.insurer is None:
+        return _("Patient")
+    scheme = {"mandatory": _("Mandatory scheme"), "complementary": _("Complementary insurer")}[str(share.kind)]
+    return f"{scheme} – {share.insurer.name}"
+
+
+def money(invoice: Invoice, amount: int) -> str:
+    """Write an amount in the document's language."""
+    return format_money(amount, invoice.currency, translation.get_language() or "fr")
+
+
+def rate_text(rate_bp: int) -> str:
+    """Write a rate: `20 %`, `5,5 %`."""
+    english = (translation.get_language() or "").startswith("en")
+    text = f"{rate_bp // 100}" if rate_bp % 100 == 0 else f"{rate_bp / 100:.2f}".rstrip("0")
+    return f"{text}%" if english else f"{text.replace('.', ',')}\u00a0%"
+
+
+def short(day: date | None) -> str:
+    """Write a day in figures."""
+    return "" if day is None else date_format(day, "d/m/Y")
+
+
+@cache
+def stylesheet() -> Any:
+    """Parse the stylesheet once per process; fonts are the document set's own."""
+    from weasyprint import CSS
+    from weasyprint.text.fonts import FontConfiguration
+
+    fonts = FontConfiguration()
+    return CSS(filename=FOLDER / "invoice.css", font_config=fonts), fonts
+
+
+def render_html(page: Printed, language: str) -> str:
+    """Fill the template."""
+    with translation.override(language):
+        return render_to_string("billing/invoice.html", {"page": page, "language": language})
+
+
+def render_pdf(page: Printed) -> bytes:
+    """Render a document; the same rows give the same bytes, so a repeated rendering changes nothing."""
+    # Imported late: the library loads Pango, which only workers need.
+    from weasyprint import HTML
+
+    css, fonts = stylesheet()
+    html = render_html(page, page.invoice.language)
+    document = HTML(string=html, base_url=str(FOLDER), url_fetcher=refuse_fetch)
+    pdf = document.write_pdf(
+        stylesheets=[css], font_config=fonts, pdf_identifier=page.invoice.pk.bytes, pdf_variant="pdf/a-3u"
+    )
+    return bytes(pdf)
+
+
+def refuse_fetch(url: str, *args: Any, **kwargs: Any) -> Any:
+    """Fetch nothing while rendering: text typed by people must not make the worker open files or addresses."""
+    raise ValueError(f"a document refers to {url[:40]}")

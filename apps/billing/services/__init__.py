@@ -1,0 +1,24 @@
+"""Writes of billing, one module per use case."""
+
+from apps.billing.services.credits import credit_invoice
+from apps.billing.services.documents import document_of, hand_out, render_job, send_document
+from apps.billing.services.drafts import create_draft, delete_draft, update_draft
+from apps.billing.services.issuing import issue_invoice
+from apps.billing.services.lines import LineInput
+from apps.billing.services.payments import record_payment
+from apps.billing.services.shares import ShareInput
+
+__all__ = [
+    "LineInput",
+    "ShareInput",
+    "create_draft",
+    "credit_invoice",
+    "delete_draft",
+    "document_of",
+    "hand_out",
+    "issue_invoice",
+    "record_payment",
+    "render_job",
+    "send_document",
+    "update_draft",
+]

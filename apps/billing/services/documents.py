@@ -1,0 +1,173 @@
+"""Files of issued documents: asked for at issue, made by a worker, handed out to those who may read them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.models import BillingDocument, Invoice, RenderJob
+from apps.billing.rendering import load, render_pdf
+from apps.core.errors import DomainError
+from apps.core.jobs import LeaseLost, enqueue, mark_done, mark_failed
+from apps.core.money import format_money
+from apps.core.scope import SystemActor, Viewer
+from apps.core.service import service
+from apps.core.storage import private_store
+from apps.notifications.errors import InvalidRecipient, NoTemplate
+from apps.notifications.services import enqueue as enqueue_message
+
+logger = logging.getLogger(__name__)
+
+RENDER_TASK = "billing.render_due"
+RENDERER = SystemActor("renderer")
+CONTENT_TYPE = "application/pdf"
+
+
+class NotIssued(DomainError):
+    """A draft has no document."""
+
+    code = "INVOICE_NOT_ISSUED"
+    message = _("A draft has no document yet: issue it first.")
+
+
+class DocumentAltered(DomainError):
+    """The stored bytes are not those that were rendered."""
+
+    code = "DOCUMENT_ALTERED"
+    status = 503
+    message = _("The stored file is not the one that was issued. Please tell your administrator.")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A document's bytes with the name to save them under."""
+
+    data: bytes
+    file_name: str
+    content_type: str
+    sha256: str
+
+
+def request_document(invoice: Invoice, *, at: datetime) -> BillingDocument:
+    """Write the document and its job in the transaction of the issue; the worker is woken after the commit."""
+    document = BillingDocument(
+        practice_id=invoice.practice_id, invoice=invoice, kind=invoice.kind, language=invoice.language
+    )
+    document.storage_key = f"{invoice.practice_id}/billing/{document.pk}.pdf"
+    document.save()
+    enqueue(RenderJob, kind=str(invoice.kind), unique_key=f"render:{document.pk}", due_at=at, document=document)
+    # When the broker is away the beat's next round finds the row.
+    transaction.on_commit(wake_renderer, robust=True)
+    return document
+
+
+def wake_renderer() -> None:
+    """Tell a worker that there is something to render."""
+    current_app.send_task(RENDER_TASK, queue="documents", retry=False, ignore_result=True)
+
+
+def render_job(*, job: RenderJob, at: datetime) -> None:
+    """Render, store and close one claimed job; a failure is noted on it and tried again later.
+
+    Rendering is repeatable (the same snapshot gives the same bytes) and the key is known beforehand, so a crash at
+    any point leaves at most an unclaimed file that the next attempt replaces by itself.
+    """
+    try:
+        document = BillingDocument.objects.select_related("invoice").get(pk=job.document_id)
+        data = render_pdf(load(document))
+        private_store().put(document.storage_key, data, CONTENT_TYPE)
+        keep_document(actor=RENDERER, job=job, data=data, at=at)
+    except LeaseLost:
+        logger.info("render_lease_lost", extra={"job_id": str(job.pk)})
+    except Exception as error:  # noqa: BLE001 - whatever it was, the row must say so
+        # Its message may hold personal data, its type does not.
+        logger.exception("render_failed", extra={"job_id": str(job.pk)})
+        mark_failed(job, at=at, error=type(error).__name__)
+
+
+@service("billing.document.store")
+def keep_document(*, actor: Viewer, job: RenderJob, data: bytes, at: datetime) -> BillingDocument:
+    """Record the stored bytes, close the job and queue the email, all or nothing. Refuses LEASE_LOST."""
+    rows = BillingDocument.objects.select_for_update(of=("self",))
+    document: BillingDocument = rows.select_related("invoice__patient", "practice").get(pk=job.document_id)
+    if not document.is_rendered:
+        document.sha256 = hashlib.sha256(data).hexdigest()
+        document.size = len(data)
+        document.rendered_at = at
+        document.save(update_fields=["sha256", "size", "rendered_at", "updated_at"])
+    mark_done(job, at=at)
+    send_document(actor=actor, document=document, at=at)
+    return document
+
+
+@service("billing.document.send")
+def send_document(*, actor: Viewer, document: BillingDocument, again: str = "", at: datetime) -> bool:
+    """Queue the email that carries a document, once per document, and once more per `again`; say whether there is one.
+
+    Nobody is written to who has no address or wants no contact.
+    """
+    patient = document.invoice.patient
+    if not patient.email or patient.do_not_contact:
+        return False
+    try:
+        queue_email(actor=actor, document=document, again=again, at=at)
+    except (InvalidRecipient, NoTemplate):
+        # The document exists all the same; the front desk prints it.
+        logger.info("document_not_sent", extra={"document_id": str(document.pk)})
+        return False
+    return True
+
+
+def queue_email(*, actor: Viewer, document: BillingDocument, again: str, at: datetime) -> None:
+    """Write the message row."""
+    invoice, patient = document.invoice, document.invoice.patient
+    enqueue_message(
+        actor=actor,
+        practice=document.practice,
+        template="billing.invoice",
+        channel="email",
+        recipient=patient.email,
+        language=document.language,
+        context={
+            "number": invoice.number,
+            "amount": format_money(invoice.total_amount, invoice.currency, document.language),
+        },
+        due_at=at,
+        unique_key=f"billing.document:{document.pk}{again and ':'}{again}",
+        cause_type="billing.billingdocument",
+        cause_id=document.pk,
+        at=at,
+        attachments=[
+            {"key": document.storage_key, "filename": document.file_name, "content_type": document.content_type}
+        ],
+    )
+
+
+def document_of(invoice: Invoice) -> BillingDocument:
+    """Return an issued invoice's document; refuses INVOICE_NOT_ISSUED."""
+    if invoice.is_draft:
+        raise NotIssued
+    document: BillingDocument = BillingDocument.objects.select_related("invoice", "job").get(
+        invoice=invoice, kind=invoice.kind
+    )
+    return document
+
+
+@service("billing.document.hand_out")
+def hand_out(*, actor: Viewer, document: BillingDocument) -> Copy:
+    """Return a rendered document's bytes and count the copy, which leaves an audit entry.
+
+    Refuses DOCUMENT_ALTERED when the store no longer holds the bytes that were issued.
+    """
+    data = private_store().read(document.storage_key)
+    if hashlib.sha256(data).hexdigest() != document.sha256:
+        raise DocumentAltered
+    BillingDocument.objects.filter(pk=document.pk).update(copies=F("copies") + 1)
+    return Copy(data, document.file_name, document.content_type, document.sha256)

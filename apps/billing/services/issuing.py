@@ -1,0 +1,68 @@
+"""Issue: the draft becomes a document with a number that never changes again."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, LedgerRecord
+from apps.billing.services.documents import request_document
+from apps.billing.services.ledger import append, invoice_payload
+from apps.billing.services.numbering import next_number
+from apps.billing.services.settlement import locked
+from apps.billing.services.shares import SharesDoNotAddUp
+from apps.billing.services.snapshots import buyer_of, seller_of
+from apps.billing.states import INVOICE
+from apps.core.errors import DomainError
+from apps.core.scope import Viewer
+from apps.core.service import service
+
+
+class InvoiceEmpty(DomainError):
+    """There is nothing to bill."""
+
+    code = "INVOICE_EMPTY"
+    message = _("An invoice without a line cannot be issued.")
+
+
+@service("billing.invoice.issue")
+def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
+    """Give a draft its number, its snapshots and its place in the ledger, and ask for its PDF.
+
+    The number is the next of its practice, series and year (the practice's local date). Refuses ILLEGAL_TRANSITION,
+    INVOICE_EMPTY, SHARES_MISMATCH. Costs the same number of queries however many lines there are.
+    """
+    invoice = locked(invoice)
+    status = INVOICE.next_state(invoice.status, "issue", invoice)
+    items = list(invoice.items.order_by("position"))
+    if not items:
+        raise InvoiceEmpty
+    return finish(invoice, status, items, list(invoice.shares.order_by("position")), at=at)
+
+
+def finish(
+    invoice: Invoice, status: str, items: list[InvoiceItem], shares: list[InvoiceShare], *, at: datetime
+) -> Invoice:
+    """Write what issue adds to a locked draft; the counters of number and ledger are locked last."""
+    if {invoice.total_amount} != {sum(row.total_amount for row in items), sum(row.amount for row in shares)}:
+        raise SharesDoNotAddUp(total_amount=invoice.total_amount)
+    invoice.seller = seller_of(invoice.practice, invoice.practitioner)
+    invoice.buyer = buyer_of(invoice.patient)
+    invoice.buyer_salt = secrets.token_hex(16)
+    invoice.issued_at = at
+    invoice.issued_on = at.astimezone(invoice.practice.zone).date()
+    # An invoice that asks for nothing has nothing left to pay.
+    invoice.status = status if invoice.total_amount or invoice.is_credit_note else Invoice.Status.PAID
+    request_document(invoice, at=at)
+    invoice.number = next_number(invoice.practice_id, invoice.kind, invoice.issued_on.year)
+    invoice.save()
+    append(
+        practice_id=invoice.practice_id,
+        kind=LedgerRecord.Kind(invoice.kind),
+        object_id=invoice.pk,
+        payload=invoice_payload(invoice, items, shares),
+        at=at,
+    )
+    return invoice

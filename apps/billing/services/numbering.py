@@ -1,0 +1,41 @@
+"""Numbers without gaps.
+
+A PostgreSQL sequence leaves a gap at each rollback; a counter row does not, because it is rolled back too. The row is
+locked by its own update until the transaction ends, so it is taken last: whoever issues at the same time waits only
+for the end of this transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from apps.billing.models import Invoice, NumberSeries
+from apps.core.models import new_id
+
+SERIES: Final = {Invoice.Kind.INVOICE: "FA", Invoice.Kind.CREDIT_NOTE: "AV"}
+
+# One statement that creates, locks, counts and reads: two first issues of a year cannot both create the row.
+_NEXT: Final = f"""
+    INSERT INTO {NumberSeries._meta.db_table} AS counter
+        (id, created_at, updated_at, practice_id, series, year, last_number)
+    VALUES (%s, clock_timestamp(), clock_timestamp(), %s, %s, %s, 1)
+    ON CONFLICT ON CONSTRAINT billing_numberseries_unique
+    DO UPDATE SET last_number = counter.last_number + 1, updated_at = clock_timestamp()
+    RETURNING last_number
+"""  # noqa: S608 - the table's name is the model's own
+
+
+def next_in_series(practice_id: UUID, series: str, year: int) -> int:
+    """Return the next number of a series; the counter stays locked until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [new_id(), practice_id, series, year])
+        return int(cursor.fetchone()[0])
+
+
+def next_number(practice_id: UUID, kind: str, year: int) -> str:
+    """Return the next document number, as `FA-2026-000123`."""
+    series = SERIES[Invoice.Kind(kind)]
+    return f"{series}-{year}-{next_in_series(practice_id, series, year):06d}"
