@@ -34,7 +34,9 @@ class AppointmentType(PracticeModel, SoftDeleteModel):
 
     name = models.CharField(_("name"), max_length=80)
     duration_minutes = models.PositiveSmallIntegerField(
-        _("duration (minutes)"), default=30, validators=[MinValueValidator(5), MaxValueValidator(LONGEST_MINUTES)]
+        _("duration (minutes)"),
+        default=30,
+        validators=[MinValueValidator(5), MaxValueValidator(LONGEST_MINUTES)],
     )
     color = models.CharField(_("colour"), max_length=7, default="#2563eb", validators=[hex_color])
     room_kind = models.CharField(
@@ -139,6 +141,12 @@ class Appointment(PracticeModel):
     arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True, editable=False)
     seated_at = models.DateTimeField(_("in the chair since"), null=True, blank=True, editable=False)
     dismissed_at = models.DateTimeField(_("left the chair"), null=True, blank=True, editable=False)
+    scheduled_at = models.DateTimeField(
+        _("time agreed"),
+        editable=False,
+        help_text=_("When this time was last booked or moved; reminders start from it."),
+    )
+    reminders_planned_at = models.DateTimeField(_("reminders planned"), null=True, blank=True, editable=False)
     cancelled_at = models.DateTimeField(_("cancelled"), null=True, blank=True, editable=False)
     cancel_reason = models.CharField(_("reason of the cancellation"), max_length=200, blank=True)
     override_reason = models.CharField(
@@ -158,7 +166,8 @@ class Appointment(PracticeModel):
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
 
     audit_clear = frozenset(
-        "starts_at ends_at status confirmation arrived_at seated_at dismissed_at cancelled_at color pattern version".split()
+        "starts_at ends_at status confirmation arrived_at seated_at dismissed_at scheduled_at cancelled_at "
+        "reminders_planned_at color pattern version".split()
     )
     objects = AppointmentQuerySet.as_manager()
 
@@ -166,15 +175,18 @@ class Appointment(PracticeModel):
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
         permissions = [
-            ("override_appointment", _("Can book over another appointment")),
-            ("change_completed_appointment", _("Can change a visit that is done")),
+            ("override_appointment", "Can book over another appointment"),
+            ("change_completed_appointment", "Can change a visit that is done"),
         ]
         indexes = [
             models.Index("practice", "starts_at", name="agenda_appt_day"),
             models.Index("patient", "-starts_at", name="agenda_appt_patient"),
             models.Index("practitioner", "starts_at", name="agenda_appt_practitioner"),
             models.Index(
-                "starts_at", "id", name="agenda_appt_upcoming", condition=Q(status__in=("requested", "booked"))
+                "starts_at",
+                "id",
+                name="agenda_appt_unplanned",
+                condition=Q(status__in=("requested", "booked"), reminders_planned_at__isnull=True),
             ),
         ]
         constraints = [
@@ -204,16 +216,6 @@ class Appointment(PracticeModel):
     def duration_minutes(self) -> int:
         """Planned length."""
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
-
-
-# Every live status holds its time; a finished visit holds what it really took.
-HOLDING = (
-    Appointment.Status.REQUESTED,
-    Appointment.Status.BOOKED,
-    Appointment.Status.ARRIVED,
-    Appointment.Status.IN_CHAIR,
-    Appointment.Status.DONE,
-)
 
 
 class Occupancy(models.Model):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.core.querysets import BaseQuerySet
+from apps.patients.querysets import SEE_RESTRICTED
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from apps.core.scope import Viewer
 
 
 class AppointmentTypeQuerySet(BaseQuerySet[Any]):
@@ -26,7 +28,14 @@ class AppointmentTypeQuerySet(BaseQuerySet[Any]):
 
 
 class AppointmentQuerySet(BaseQuerySet[Any]):
-    """Appointments of a practice."""
+    """Appointments of a practice; those of a restricted patient are left to who may see that patient."""
+
+    def visible_to(self, viewer: Viewer | None) -> Self:
+        """Return the appointments of the viewer's practice whose patient the viewer sees."""
+        rows = super().visible_to(viewer)
+        if viewer is not None and viewer.has_perm(SEE_RESTRICTED):
+            return rows
+        return rows.filter(patient__restricted_at__isnull=True)
 
     def between(self, since: datetime, until: datetime) -> Self:
         """Return those that touch the half-open range."""

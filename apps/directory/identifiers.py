@@ -16,7 +16,9 @@ LA_POSTE = "356000000"
 def validate_rpps(value: str) -> None:
     """Refuse an RPPS that is not 11 digits with a Luhn key."""
     if len(value) != 11 or not value.isdigit() or not luhn.is_valid(value):
-        raise ValidationError(_("This RPPS number is not valid: 11 digits, the last one a check digit."), code="rpps")
+        raise ValidationError(
+            _("This RPPS number is not valid: 11 digits, the last one a check digit."), code="rpps"
+        )
 
 
 def validate_siret(value: str) -> None:

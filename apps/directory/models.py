@@ -61,7 +61,9 @@ class Practice(BaseModel):
     lng = models.DecimalField(_("longitude"), max_digits=9, decimal_places=6, null=True, blank=True)
     phone = PhoneNumberField(_("phone"), blank=True)
     email = models.EmailField(_("email"), blank=True)
-    timezone = models.CharField(_("time zone"), max_length=40, default="Europe/Paris", validators=[validate_timezone])
+    timezone = models.CharField(
+        _("time zone"), max_length=40, default="Europe/Paris", validators=[validate_timezone]
+    )
     currency = models.CharField(_("currency"), max_length=3, choices=Currency, default=Currency.EUR)
     is_active = models.BooleanField(_("in use"), default=True)
 
@@ -211,10 +213,14 @@ class OpeningHours(PracticeModel):
         verbose_name_plural = _("opening hours")
         indexes = [models.Index("practice", "practitioner", "weekday", name="directory_hours_lookup")]
         constraints = [
-            models.CheckConstraint(condition=Q(opens_at__lt=F("closes_at")), name="directory_hours_open_before_close"),
+            models.CheckConstraint(
+                condition=Q(opens_at__lt=F("closes_at")), name="directory_hours_open_before_close"
+            ),
             models.CheckConstraint(condition=Q(weekday__range=(1, 7)), name="directory_hours_weekday"),
             models.CheckConstraint(
-                condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_from__lt=F("valid_until")),
+                condition=Q(valid_from__isnull=True)
+                | Q(valid_until__isnull=True)
+                | Q(valid_from__lt=F("valid_until")),
                 name="directory_hours_validity",
             ),
         ]

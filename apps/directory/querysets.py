@@ -61,7 +61,8 @@ class OpeningHoursQuerySet(BaseQuerySet[Any]):
     def valid_on(self, day: date) -> Self:
         """Return the hours in force on `day`, whatever its weekday."""
         return self.filter(
-            Q(valid_from__isnull=True) | Q(valid_from__lte=day), Q(valid_until__isnull=True) | Q(valid_until__gt=day)
+            Q(valid_from__isnull=True) | Q(valid_from__lte=day),
+            Q(valid_until__isnull=True) | Q(valid_until__gt=day),
         )
 
     def of_practice_itself(self) -> Self:

@@ -9,141 +9,459 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Insurer',
+            name="Insurer",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken out of use')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('code', models.CharField(max_length=20, unique=True, verbose_name='short code')),
-                ('kind', models.CharField(choices=[('mandatory', 'mandatory scheme'), ('complementary', 'complementary insurer')], default='complementary', max_length=14, verbose_name='kind')),
-                ('tax_id', models.CharField(blank=True, max_length=32, verbose_name='tax number')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='address')),
-                ('phone', phonenumber_field.modelfields.PhoneNumberField(blank=True, max_length=128, region=None, verbose_name='phone')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email')),
-                ('currency', models.CharField(choices=[('EUR', 'euro'), ('TND', 'Tunisian dinar')], default='EUR', max_length=3, verbose_name='currency')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "deleted_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="taken out of use"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("code", models.CharField(max_length=20, unique=True, verbose_name="short code")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("mandatory", "mandatory scheme"),
+                            ("complementary", "complementary insurer"),
+                        ],
+                        default="complementary",
+                        max_length=14,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("tax_id", models.CharField(blank=True, max_length=32, verbose_name="tax number")),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="address")),
+                (
+                    "phone",
+                    phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True, max_length=128, region=None, verbose_name="phone"
+                    ),
+                ),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email")),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[("EUR", "euro"), ("TND", "Tunisian dinar")],
+                        default="EUR",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'insurer',
-                'verbose_name_plural': 'insurers',
+                "verbose_name": "insurer",
+                "verbose_name_plural": "insurers",
             },
         ),
         migrations.CreateModel(
-            name='Practice',
+            name="Practice",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('kind', models.CharField(choices=[('dental', 'dental practice'), ('medical', 'medical practice'), ('pharmacy', 'pharmacy'), ('laboratory', 'laboratory'), ('clinic', 'clinic')], default='dental', max_length=12, verbose_name='kind')),
-                ('license_no', models.CharField(blank=True, max_length=40, verbose_name='licence number')),
-                ('speciality', models.CharField(blank=True, max_length=80, verbose_name='speciality')),
-                ('legal_form', models.CharField(blank=True, max_length=60, verbose_name='legal form')),
-                ('tax_id', models.CharField(blank=True, max_length=32, verbose_name='tax number')),
-                ('siret', models.CharField(blank=True, max_length=14, validators=[apps.directory.identifiers.validate_siret], verbose_name='SIRET')),
-                ('vat_status', models.CharField(choices=[('exempt', 'exempt acts only'), ('franchise', 'below the small-business threshold (art. 293 B CGI)'), ('liable', 'liable for VAT on taxed acts')], default='liable', max_length=10, verbose_name='VAT status')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='address')),
-                ('postal_code', models.CharField(blank=True, max_length=12, verbose_name='postal code')),
-                ('city', models.CharField(blank=True, max_length=80, verbose_name='city')),
-                ('country', models.CharField(default='FR', max_length=2, verbose_name='country')),
-                ('lat', models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True, verbose_name='latitude')),
-                ('lng', models.DecimalField(blank=True, decimal_places=6, max_digits=9, null=True, verbose_name='longitude')),
-                ('phone', phonenumber_field.modelfields.PhoneNumberField(blank=True, max_length=128, region=None, verbose_name='phone')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email')),
-                ('timezone', models.CharField(default='Europe/Paris', max_length=40, validators=[apps.directory.identifiers.validate_timezone], verbose_name='time zone')),
-                ('currency', models.CharField(choices=[('EUR', 'euro'), ('TND', 'Tunisian dinar')], default='EUR', max_length=3, verbose_name='currency')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("dental", "dental practice"),
+                            ("medical", "medical practice"),
+                            ("pharmacy", "pharmacy"),
+                            ("laboratory", "laboratory"),
+                            ("clinic", "clinic"),
+                        ],
+                        default="dental",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("license_no", models.CharField(blank=True, max_length=40, verbose_name="licence number")),
+                ("speciality", models.CharField(blank=True, max_length=80, verbose_name="speciality")),
+                ("legal_form", models.CharField(blank=True, max_length=60, verbose_name="legal form")),
+                ("tax_id", models.CharField(blank=True, max_length=32, verbose_name="tax number")),
+                (
+                    "siret",
+                    models.CharField(
+                        blank=True,
+                        max_length=14,
+                        validators=[apps.directory.identifiers.validate_siret],
+                        verbose_name="SIRET",
+                    ),
+                ),
+                (
+                    "vat_status",
+                    models.CharField(
+                        choices=[
+                            ("exempt", "exempt acts only"),
+                            ("franchise", "below the small-business threshold (art. 293 B CGI)"),
+                            ("liable", "liable for VAT on taxed acts"),
+                        ],
+                        default="liable",
+                        max_length=10,
+                        verbose_name="VAT status",
+                    ),
+                ),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="address")),
+                ("postal_code", models.CharField(blank=True, max_length=12, verbose_name="postal code")),
+                ("city", models.CharField(blank=True, max_length=80, verbose_name="city")),
+                ("country", models.CharField(default="FR", max_length=2, verbose_name="country")),
+                (
+                    "lat",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=9, null=True, verbose_name="latitude"
+                    ),
+                ),
+                (
+                    "lng",
+                    models.DecimalField(
+                        blank=True, decimal_places=6, max_digits=9, null=True, verbose_name="longitude"
+                    ),
+                ),
+                (
+                    "phone",
+                    phonenumber_field.modelfields.PhoneNumberField(
+                        blank=True, max_length=128, region=None, verbose_name="phone"
+                    ),
+                ),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email")),
+                (
+                    "timezone",
+                    models.CharField(
+                        default="Europe/Paris",
+                        max_length=40,
+                        validators=[apps.directory.identifiers.validate_timezone],
+                        verbose_name="time zone",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(
+                        choices=[("EUR", "euro"), ("TND", "Tunisian dinar")],
+                        default="EUR",
+                        max_length=3,
+                        verbose_name="currency",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'practice',
-                'verbose_name_plural': 'practices',
-                'constraints': [models.UniqueConstraint(models.F('license_no'), condition=models.Q(('license_no', ''), _negated=True), name='directory_practice_license_unique')],
+                "verbose_name": "practice",
+                "verbose_name_plural": "practices",
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("license_no"),
+                        condition=models.Q(("license_no", ""), _negated=True),
+                        name="directory_practice_license_unique",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Room',
+            name="Room",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='taken out of use')),
-                ('name', models.CharField(max_length=60, verbose_name='name')),
-                ('kind', models.CharField(choices=[('treatment', 'treatment room'), ('surgery', 'surgical room'), ('imaging', 'imaging room'), ('orthodontic', 'orthodontic chair'), ('office', 'consultation office')], default='treatment', max_length=12, verbose_name='kind')),
-                ('color', models.CharField(default='#64748b', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'A colour is written as #rrggbb.')], verbose_name='colour')),
-                ('equipment', models.JSONField(blank=True, default=list, verbose_name='equipment')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='order on screen')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
-                ('practice', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.practice', verbose_name='practice')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "deleted_at",
+                    models.DateTimeField(
+                        blank=True, editable=False, null=True, verbose_name="taken out of use"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("treatment", "treatment room"),
+                            ("surgery", "surgical room"),
+                            ("imaging", "imaging room"),
+                            ("orthodontic", "orthodontic chair"),
+                            ("office", "consultation office"),
+                        ],
+                        default="treatment",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "color",
+                    models.CharField(
+                        default="#64748b",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-fA-F]{6}$", "A colour is written as #rrggbb."
+                            )
+                        ],
+                        verbose_name="colour",
+                    ),
+                ),
+                ("equipment", models.JSONField(blank=True, default=list, verbose_name="equipment")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="order on screen")),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'room',
-                'verbose_name_plural': 'rooms',
+                "verbose_name": "room",
+                "verbose_name_plural": "rooms",
             },
         ),
         migrations.CreateModel(
-            name='Practitioner',
+            name="Practitioner",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('kind', models.CharField(choices=[('practitioner', 'practitioner'), ('hygienist', 'hygienist'), ('assistant', 'assistant')], default='practitioner', max_length=12, verbose_name='kind')),
-                ('title', models.CharField(blank=True, max_length=20, verbose_name='title')),
-                ('first_name', models.CharField(max_length=80, verbose_name='first name')),
-                ('last_name', models.CharField(max_length=80, verbose_name='last name')),
-                ('speciality', models.CharField(blank=True, max_length=80, verbose_name='speciality')),
-                ('rpps', models.CharField(blank=True, max_length=11, validators=[apps.directory.identifiers.validate_rpps], verbose_name='RPPS')),
-                ('am_number', models.CharField(blank=True, max_length=12, verbose_name='health-insurance number (AM)')),
-                ('color', models.CharField(default='#2563eb', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'A colour is written as #rrggbb.')], verbose_name='colour')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
-                ('practice', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.practice', verbose_name='practice')),
-                ('default_room', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.room', verbose_name='usual room')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("practitioner", "practitioner"),
+                            ("hygienist", "hygienist"),
+                            ("assistant", "assistant"),
+                        ],
+                        default="practitioner",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=20, verbose_name="title")),
+                ("first_name", models.CharField(max_length=80, verbose_name="first name")),
+                ("last_name", models.CharField(max_length=80, verbose_name="last name")),
+                ("speciality", models.CharField(blank=True, max_length=80, verbose_name="speciality")),
+                (
+                    "rpps",
+                    models.CharField(
+                        blank=True,
+                        max_length=11,
+                        validators=[apps.directory.identifiers.validate_rpps],
+                        verbose_name="RPPS",
+                    ),
+                ),
+                (
+                    "am_number",
+                    models.CharField(blank=True, max_length=12, verbose_name="health-insurance number (AM)"),
+                ),
+                (
+                    "color",
+                    models.CharField(
+                        default="#2563eb",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-fA-F]{6}$", "A colour is written as #rrggbb."
+                            )
+                        ],
+                        verbose_name="colour",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "default_room",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.room",
+                        verbose_name="usual room",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'practitioner',
-                'verbose_name_plural': 'practitioners',
+                "verbose_name": "practitioner",
+                "verbose_name_plural": "practitioners",
             },
         ),
         migrations.CreateModel(
-            name='OpeningHours',
+            name="OpeningHours",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('weekday', models.PositiveSmallIntegerField(choices=[(1, 'Monday'), (2, 'Tuesday'), (3, 'Wednesday'), (4, 'Thursday'), (5, 'Friday'), (6, 'Saturday'), (7, 'Sunday')], validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(7)], verbose_name='weekday')),
-                ('opens_at', models.TimeField(verbose_name='opens at')),
-                ('closes_at', models.TimeField(verbose_name='closes at')),
-                ('valid_from', models.DateField(blank=True, null=True, verbose_name='in force from')),
-                ('valid_until', models.DateField(blank=True, null=True, verbose_name='in force until (excluded)')),
-                ('practice', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.practice', verbose_name='practice')),
-                ('practitioner', models.ForeignKey(blank=True, help_text='Empty: the hours of the practice itself.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='opening_hours', to='directory.practitioner', verbose_name='practitioner')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "weekday",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (1, "Monday"),
+                            (2, "Tuesday"),
+                            (3, "Wednesday"),
+                            (4, "Thursday"),
+                            (5, "Friday"),
+                            (6, "Saturday"),
+                            (7, "Sunday"),
+                        ],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(7),
+                        ],
+                        verbose_name="weekday",
+                    ),
+                ),
+                ("opens_at", models.TimeField(verbose_name="opens at")),
+                ("closes_at", models.TimeField(verbose_name="closes at")),
+                ("valid_from", models.DateField(blank=True, null=True, verbose_name="in force from")),
+                (
+                    "valid_until",
+                    models.DateField(blank=True, null=True, verbose_name="in force until (excluded)"),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "practitioner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: the hours of the practice itself.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="opening_hours",
+                        to="directory.practitioner",
+                        verbose_name="practitioner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'opening hours',
-                'verbose_name_plural': 'opening hours',
-                'indexes': [models.Index(models.F('practice'), models.F('practitioner'), models.F('weekday'), name='directory_hours_lookup')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('opens_at__lt', models.F('closes_at'))), name='directory_hours_open_before_close'), models.CheckConstraint(condition=models.Q(('weekday__range', (1, 7))), name='directory_hours_weekday'), models.CheckConstraint(condition=models.Q(('valid_from__isnull', True), ('valid_until__isnull', True), ('valid_from__lt', models.F('valid_until')), _connector='OR'), name='directory_hours_validity')],
+                "verbose_name": "opening hours",
+                "verbose_name_plural": "opening hours",
+                "indexes": [
+                    models.Index(
+                        models.F("practice"),
+                        models.F("practitioner"),
+                        models.F("weekday"),
+                        name="directory_hours_lookup",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("opens_at__lt", models.F("closes_at"))),
+                        name="directory_hours_open_before_close",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("weekday__range", (1, 7))), name="directory_hours_weekday"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("valid_from__isnull", True),
+                            ("valid_until__isnull", True),
+                            ("valid_from__lt", models.F("valid_until")),
+                            _connector="OR",
+                        ),
+                        name="directory_hours_validity",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='room',
-            constraint=models.UniqueConstraint(models.F('practice'), models.F('name'), condition=models.Q(('deleted_at__isnull', True)), name='directory_room_name_unique', violation_error_message='There is already a room of this name.'),
+            model_name="room",
+            constraint=models.UniqueConstraint(
+                models.F("practice"),
+                models.F("name"),
+                condition=models.Q(("deleted_at__isnull", True)),
+                name="directory_room_name_unique",
+                violation_error_message="There is already a room of this name.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='practitioner',
-            index=models.Index(models.F('practice'), models.F('kind'), models.F('last_name'), name='directory_practitioner_list'),
+            model_name="practitioner",
+            index=models.Index(
+                models.F("practice"),
+                models.F("kind"),
+                models.F("last_name"),
+                name="directory_practitioner_list",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='practitioner',
-            constraint=models.UniqueConstraint(models.F('practice'), models.F('rpps'), condition=models.Q(('rpps', ''), _negated=True), name='directory_practitioner_rpps_unique'),
+            model_name="practitioner",
+            constraint=models.UniqueConstraint(
+                models.F("practice"),
+                models.F("rpps"),
+                condition=models.Q(("rpps", ""), _negated=True),
+                name="directory_practitioner_rpps_unique",
+            ),
         ),
     ]

@@ -1,0 +1,191 @@
+"""Shapes of appointments, their types and notes, and absences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from apps.agenda.models import Absence, Appointment, AppointmentNote, AppointmentType, pattern_syntax
+from apps.agenda.selectors import card, detail
+from apps.catalog.models import Act
+from apps.core.api.fields import PracticeTimeField, VisibleKeyField, zone_of
+from apps.directory.models import Practice, Practitioner, Room, hex_color
+from apps.patients.models import Patient
+
+
+class PatientBrief(serializers.Serializer[Any]):
+    """A patient by name."""
+
+    id = serializers.UUIDField()
+    display_name = serializers.CharField()
+
+
+class AppointmentCard(serializers.Serializer[Appointment]):
+    """An appointment in a list; written by `selectors.card`, described here."""
+
+    id = serializers.UUIDField()
+    patient = PatientBrief()
+    practitioner = serializers.UUIDField()
+    assistant = serializers.UUIDField(allow_null=True)
+    room = serializers.UUIDField()
+    type = serializers.UUIDField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    status = serializers.ChoiceField(choices=Appointment.Status.choices)
+    confirmation = serializers.ChoiceField(choices=Appointment.Confirmation.choices)
+    color = serializers.CharField()
+    note_count = serializers.IntegerField()
+    version = serializers.IntegerField()
+    arrived_at = serializers.DateTimeField(allow_null=True)
+    seated_at = serializers.DateTimeField(allow_null=True)
+    dismissed_at = serializers.DateTimeField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    is_overbooked = serializers.BooleanField()
+
+    def to_representation(self, instance: Appointment) -> dict[str, Any]:
+        """Return the card in the practice's time."""
+        zone = self.context.get("zone") or self.context.setdefault("zone", zone_of(self.context))
+        return card(instance, zone)
+
+
+class AppointmentOutput(AppointmentCard):
+    """One appointment with everything about it."""
+
+    acts = serializers.ListField(child=serializers.UUIDField())
+    cancel_reason = serializers.CharField()
+    override_reason = serializers.CharField()
+    allowed = serializers.ListField(
+        child=serializers.CharField(), help_text="Verbs the current state allows."
+    )
+
+    def to_representation(self, instance: Appointment) -> dict[str, Any]:
+        """Return the whole in the practice's time."""
+        return detail(instance, zone_of(self.context))
+
+
+class OverrideInput(serializers.Serializer[Any]):
+    """Why an appointment is knowingly booked over others."""
+
+    reason = serializers.CharField(max_length=200, min_length=3)
+
+
+class TimeAsked(serializers.Serializer[Any]):
+    """When, and for how long."""
+
+    starts_at = PracticeTimeField()
+    ends_at = PracticeTimeField(required=False)
+    duration_minutes = serializers.IntegerField(min_value=5, max_value=720, required=False)
+    acts = serializers.ListField(child=VisibleKeyField(Act), required=False, max_length=50)
+    color = serializers.CharField(max_length=7, required=False, allow_blank=True, validators=[hex_color])
+    override = OverrideInput(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Lift the override's reason to where the service takes it."""
+        override = attrs.pop("override", None)
+        if override:
+            attrs["override_reason"] = override["reason"]
+        return attrs
+
+
+class BookInput(TimeAsked):
+    """A new appointment; without an end or a duration it lasts as long as its type."""
+
+    patient = VisibleKeyField(Patient)
+    practitioner = VisibleKeyField(Practitioner)
+    assistant = VisibleKeyField(Practitioner, required=False, allow_null=True)
+    room = VisibleKeyField(Room)
+    type = VisibleKeyField(AppointmentType)
+    note = serializers.CharField(max_length=4000, required=False, allow_blank=True)
+
+
+class MoveInput(TimeAsked):
+    """A move, a new length or other people; `version` is the one that was read."""
+
+    version = serializers.IntegerField(min_value=1)
+    starts_at = PracticeTimeField(required=False)
+    practitioner = VisibleKeyField(Practitioner, required=False)
+    assistant = VisibleKeyField(Practitioner, required=False, allow_null=True)
+    room = VisibleKeyField(Room, required=False)
+    type = VisibleKeyField(AppointmentType, required=False)
+
+
+class CancelInput(serializers.Serializer[Any]):
+    """Who cancels, and why."""
+
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    cancelled_by = serializers.ChoiceField(
+        choices=[("patient", _("the patient")), ("practice", _("the practice"))], default="practice"
+    )
+
+
+class NoteOutput(serializers.ModelSerializer[AppointmentNote]):
+    """A remark on a visit."""
+
+    author = PatientBrief(allow_null=True, read_only=True)
+    noted_at = PracticeTimeField(read_only=True)
+    body = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = AppointmentNote
+        fields = ("id", "author", "body", "noted_at")
+
+
+class NoteInput(serializers.Serializer[Any]):
+    """A new remark."""
+
+    body = serializers.CharField(max_length=4000)
+
+
+class TypeOutput(serializers.ModelSerializer[AppointmentType]):
+    """A kind of visit."""
+
+    practice = VisibleKeyField(read_only=True)
+
+    class Meta:
+        model = AppointmentType
+        fields = (
+            "id", "practice", "name", "duration_minutes", "color", "room_kind", "buffer_before_minutes",
+            "buffer_after_minutes", "pattern", "is_online_bookable", "is_active", "position",
+        )  # fmt: skip
+
+
+class TypeInput(serializers.Serializer[Any]):
+    """A new or changed kind of visit."""
+
+    practice = VisibleKeyField(Practice, required=False, help_text="Only for the platform's administrator.")
+    name = serializers.CharField(max_length=80)
+    duration_minutes = serializers.IntegerField(min_value=5, max_value=720, required=False)
+    color = serializers.CharField(max_length=7, required=False, validators=[hex_color])
+    room_kind = serializers.ChoiceField(choices=Room.Kind.choices, required=False, allow_blank=True)
+    buffer_before_minutes = serializers.IntegerField(min_value=0, max_value=120, required=False)
+    buffer_after_minutes = serializers.IntegerField(min_value=0, max_value=120, required=False)
+    pattern = serializers.CharField(
+        max_length=144, required=False, allow_blank=True, validators=[pattern_syntax]
+    )
+    is_online_bookable = serializers.BooleanField(required=False)
+    is_active = serializers.BooleanField(required=False)
+    position = serializers.IntegerField(min_value=0, max_value=32767, required=False)
+
+
+class AbsenceOutput(serializers.ModelSerializer[Absence]):
+    """Time away; without a practitioner the practice is closed."""
+
+    practitioner = VisibleKeyField(read_only=True, allow_null=True)
+    starts_at = PracticeTimeField(read_only=True)
+    ends_at = PracticeTimeField(read_only=True)
+
+    class Meta:
+        model = Absence
+        fields = ("id", "practitioner", "kind", "starts_at", "ends_at", "reason")
+
+
+class AbsenceInput(serializers.Serializer[Any]):
+    """A new or changed absence."""
+
+    practitioner = VisibleKeyField(Practitioner, required=False, allow_null=True)
+    kind = serializers.ChoiceField(choices=Absence.Kind.choices, required=False)
+    starts_at = PracticeTimeField()
+    ends_at = PracticeTimeField()
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)

@@ -1,0 +1,139 @@
+"""Reminders of visits: rows of the message queue, written with the visit, dropped with it, never doubled.
+
+An email a week before, an SMS two days before, and a last SMS the day before to whoever has not confirmed. What the
+patient does not want, or cannot receive, goes on the other channel. Nothing says why the patient comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from apps.agenda.lifecycle import OPEN
+from apps.agenda.models import Appointment
+from apps.core.scope import Viewer
+from apps.core.service import service
+from apps.notifications.errors import InvalidRecipient, NoTemplate
+from apps.notifications.services import cancel_for, enqueue
+
+TEMPLATE: Final = "appointment.reminder"
+CAUSE: Final = "agenda.appointment"
+LAST_CALL: Final = "agenda.appointment.last_call"
+# Later visits are planned by the task: by then the patient may have another phone number.
+BOOKING_HORIZON: Final = timedelta(days=60)
+TASK_HORIZON: Final = timedelta(days=9)
+EARLIEST: Final = time(8, 0)
+LATEST: Final = time(19, 45)  # queues take a moment; nothing is to arrive after 20:00
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reminder: how long before, on which channel, whether a confirmation spares it."""
+
+    key: str
+    before: timedelta
+    channel: str
+    cause: str
+
+
+RULES: Final = (
+    Rule("d7", timedelta(days=7), "email", CAUSE),
+    Rule("d2", timedelta(days=2), "sms", CAUSE),
+    Rule("h24", timedelta(hours=24), "sms", LAST_CALL),
+)
+
+
+def planning_moment(appointment: Appointment, at: datetime) -> datetime | None:
+    """Return `at` when the visit is near enough to plan its reminders now, else None: the task will."""
+    return at if appointment.starts_at <= at + BOOKING_HORIZON else None
+
+
+@service("agenda.reminder.plan")
+def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
+    """Queue the reminders still to come; those whose moment has passed are left out. Return how many.
+
+    A visit in the far future is left to the task. The key of a row names the visit, the rule and when this time was
+    agreed, so that planning twice is planning once and a move starts afresh.
+    """
+    if appointment.status not in OPEN or planning_moment(appointment, at) is None:
+        return 0
+    patient, zone = appointment.patient, appointment.practice.zone
+    planned = 0
+    for rule in RULES:
+        due_at = due_moment(appointment.starts_at, rule.before, zone)
+        spared = rule.cause == LAST_CALL and appointment.confirmation == Appointment.Confirmation.CONFIRMED
+        channels = patient.reminder_channels
+        if not channels or spared or not at <= due_at < appointment.starts_at:
+            continue
+        channel = rule.channel if rule.channel in channels else channels[0]
+        try:
+            enqueue(
+                actor=actor,
+                practice=appointment.practice,
+                template=TEMPLATE,
+                channel=channel,
+                recipient=patient.phone if channel == "sms" else patient.email,
+                language=patient.language,
+                context={"starts_at": appointment.starts_at},
+                due_at=due_at,
+                unique_key=f"reminder:{appointment.pk}:{rule.key}:{appointment.scheduled_at:%Y%m%dT%H%M%S%f}",
+                cause_type=rule.cause,
+                cause_id=appointment.pk,
+                at=at,
+                expires_at=appointment.starts_at,
+            )
+        except (InvalidRecipient, NoTemplate):
+            # A number nobody can write to must not stand in the way of a booking.
+            continue
+        planned += 1
+    return planned
+
+
+@service("agenda.reminder.replan")
+def replan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
+    """Drop the reminders of the former time and queue those of the new one."""
+    drop(actor=actor, appointment=appointment, at=at)
+    return plan(actor=actor, appointment=appointment, at=at)
+
+
+@service("agenda.reminder.drop")
+def drop(*, actor: Viewer, appointment: Appointment, at: datetime) -> None:
+    """Drop what has not begun to leave."""
+    for cause in (CAUSE, LAST_CALL):
+        cancel_for(actor=actor, cause_type=cause, cause_id=appointment.pk, at=at)
+
+
+@service("agenda.reminder.drop")
+def drop_last_call(*, actor: Viewer, appointment: Appointment, at: datetime) -> None:
+    """Drop the last reminder: the patient has confirmed."""
+    cancel_for(actor=actor, cause_type=LAST_CALL, cause_id=appointment.pk, at=at)
+
+
+@service("agenda.reminder.plan_due")
+def plan_unplanned(*, actor: Viewer, at: datetime, limit: int = 500) -> int:
+    """Plan the reminders of visits that have come near enough; return how many visits were planned."""
+    waiting = Appointment.objects.filter(
+        status__in=OPEN,
+        reminders_planned_at__isnull=True,
+        starts_at__gt=at,
+        starts_at__lte=at + TASK_HORIZON,
+    )
+    rows = waiting.select_related("patient", "practice").order_by("starts_at", "pk")
+    visits = list(rows.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
+    for visit in visits:
+        plan(actor=actor, appointment=visit, at=at)
+        visit.reminders_planned_at = at
+        visit.save(update_fields=["reminders_planned_at", "updated_at"])
+    return len(visits)
+
+
+def due_moment(starts_at: datetime, before: timedelta, zone: ZoneInfo) -> datetime:
+    """Return when a reminder is due: so long before on the wall clock, moved into 08:00-20:00."""
+    local = starts_at.astimezone(zone).replace(tzinfo=None) - before
+    if local.time() < EARLIEST:
+        local = datetime.combine(local.date(), EARLIEST)
+    elif local.time() > LATEST:
+        local = datetime.combine(local.date(), LATEST)
+    return local.replace(tzinfo=zone).astimezone(starts_at.tzinfo)

@@ -1,0 +1,215 @@
+"""The house, its people, rooms and hours, and the insurers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
+from apps.core.admin.forms import RefusableForm
+from apps.directory.models import Insurer, OpeningHours, Practice, Practitioner, Room
+from apps.directory.services import (
+    change_insurer,
+    change_practice,
+    change_practitioner,
+    change_room,
+    create_practice,
+    create_practitioner,
+    create_room,
+    remove_room,
+)
+
+
+class OpeningHoursInline(ServiceTabularInline):
+    """Hours on the practice's wall clock."""
+
+    model = OpeningHours
+    service_argument = "opening_hours"
+    fields = ("weekday", "opens_at", "closes_at", "valid_from", "valid_until")
+    show_change_link = False
+    ordering = ("weekday", "opens_at", "pk")
+
+
+class HouseHoursInline(OpeningHoursInline):
+    """Hours of the practice itself, those of its people left out."""
+
+    fk_name = "practice"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OpeningHours]:
+        """Return the hours of the house."""
+        rows: QuerySet[OpeningHours] = super().get_queryset(request).filter(practitioner__isnull=True)
+        return rows
+
+
+def stretches(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with hours as the services take them: whole, without keys."""
+    if "opening_hours" in data:
+        data["opening_hours"] = [
+            {name: value for name, value in row.items() if name != "id"} for row in data["opening_hours"]
+        ]
+    return data
+
+
+class OwnedForm(RefusableForm):
+    """A row of a practice; the platform's administrator, who has none, names it when creating."""
+
+    practice = forms.ModelChoiceField(
+        Practice.objects.none(), label=_("practice"), widget=UnfoldAdminSelectWidget, required=True
+    )
+
+
+class OwnedAdmin(ServiceModelAdmin):
+    """Settings of one practice, kept by its administrator or by the platform's."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Ask the platform's administrator for the practice of a new row."""
+        if self.asks_for_practice(request, obj):
+            kwargs["form"] = OwnedForm
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if "practice" in form.base_fields:
+            form.base_fields["practice"].queryset = Practice.objects.visible_to(request.user).order_by(
+                "name", "pk"
+            )
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Put the practice first where it is asked."""
+        sets = super().get_fieldsets(request, obj)
+        return ((None, {"fields": ("practice",)}), *sets) if self.asks_for_practice(request, obj) else sets
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Show the practice to those who see several."""
+        return (*self.list_display, "practice") if request.user.practice_id is None else self.list_display  # type: ignore[union-attr]  # logged in
+
+    def asks_for_practice(self, request: HttpRequest, obj: Any) -> bool:
+        """Say whether the form must name the practice."""
+        return obj is None and request.user.practice_id is None  # type: ignore[union-attr]  # logged in
+
+
+@admin.register(Practice)
+class PracticeAdmin(ServiceModelAdmin):
+    """The house: its card, its books and its hours."""
+
+    create_service = create_practice
+    update_service = change_practice
+    list_display = ("name", "kind", "city", "phone", "currency", "is_active")
+    list_filter = ("kind", "is_active", "country")
+    search_fields = ("name", "city", "license_no", "siret")
+    ordering = ("name", "pk")
+    inlines = (HouseHoursInline,)
+    fieldsets = (
+        (None, {"fields": (("name", "kind"), "speciality", "is_active")}),
+        (_("Contact"), {"fields": ("address", ("postal_code", "city", "country"), ("phone", "email"))}),
+        (_("Official numbers"), {"fields": (("license_no", "siret"), ("legal_form", "tax_id"))}),
+        (_("Books and clock"), {"fields": (("currency", "vat_status"), "timezone")}),
+    )
+
+    def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        """Open the practice with its hours."""
+        return super().create_object(request, stretches(data))
+
+    def update_object(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> Any:
+        """Change the practice, its hours as a whole."""
+        return super().update_object(request, obj, stretches(data))
+
+
+@admin.register(Practitioner)
+class PractitionerAdmin(OwnedAdmin):
+    """Those who treat and those who assist."""
+
+    create_service = create_practitioner
+    update_service = change_practitioner
+    list_display = ("name", "kind", "speciality", "rpps", "default_room", "is_active")
+    list_filter = ("kind", "is_active")
+    list_select_related = ("practice", "default_room")
+    search_fields = ("last_name", "first_name", "rpps")
+    ordering = ("last_name", "first_name", "pk")
+    inlines = (OpeningHoursInline,)
+    fieldsets = (
+        (None, {"fields": (("title", "first_name", "last_name"), ("kind", "speciality"), "is_active")}),
+        (_("Official numbers"), {"fields": (("rpps", "am_number"),)}),
+        (_("Agenda"), {"fields": (("color", "default_room"),)}),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Take hours of their own once the person exists."""
+        return () if obj is None else self.inlines
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose the colour by sight."""
+        return by_sight(super().formfield_for_dbfield(db_field, request, **kwargs), db_field)
+
+    def update_object(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> Any:
+        """Change the person, their hours as a whole."""
+        return super().update_object(request, obj, stretches(data))
+
+    def object_label(self, obj: Practitioner) -> str:
+        """Return the name."""
+        return obj.display_name
+
+    @admin.display(description=_("name"), ordering="last_name")
+    def name(self, obj: Practitioner) -> str:
+        """Return the name."""
+        return obj.display_name
+
+
+@admin.register(Room)
+class RoomAdmin(OwnedAdmin):
+    """Chairs and rooms."""
+
+    create_service = create_room
+    update_service = change_room
+    delete_service = remove_room
+    list_display = ("name", "kind", "position", "is_active")
+    list_filter = ("kind", "is_active")
+    list_select_related = ("practice",)
+    search_fields = ("name",)
+    ordering = ("position", "name", "pk")
+    fields = (("name", "kind"), ("color", "position"), "equipment", "is_active")
+    formfield_overrides = {models.JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
+        """Leave out the rooms taken out of use."""
+        rows: QuerySet[Room] = super().get_queryset(request).filter(deleted_at__isnull=True)
+        return rows
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choose the colour by sight."""
+        return by_sight(super().formfield_for_dbfield(db_field, request, **kwargs), db_field)
+
+
+@admin.register(Insurer)
+class InsurerAdmin(ServiceModelAdmin):
+    """Payers; an insurer keeps its own card."""
+
+    update_service = change_insurer
+    list_display = ("name", "code", "kind", "phone", "email", "is_active")
+    list_filter = ("kind", "is_active")
+    search_fields = ("name", "code")
+    ordering = ("name", "pk")
+    fields = (("name", "code"), "kind", "tax_id", "address", ("phone", "email"), "currency", "is_active")
+    readonly_fields = ("code", "kind")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Insurer]:
+        """Leave out the insurers taken out of use."""
+        rows: QuerySet[Insurer] = super().get_queryset(request).filter(deleted_at__isnull=True)
+        return rows
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let an insurer's people change their own card only."""
+        own = obj is None or obj.pk == request.user.insurer_id  # type: ignore[union-attr]  # logged in
+        return own and super().has_change_permission(request, obj)
+
+
+def by_sight(field: Any, db_field: Any) -> Any:
+    """Give colours a colour picker."""
+    if field is not None and db_field.name == "color":
+        field.widget = UnfoldAdminColorInputWidget()
+    return field
