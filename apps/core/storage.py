@@ -1,7 +1,7 @@
 """Private files behind one contract of signed URLs: an S3 bucket when one is configured, else a local folder.
 
 Whoever hands out a URL has checked the permission and written the audit entry; the URL itself is the only
-credential, and expires. An upload URL fixes key, type and largest size. It works again until it expires, so an
+credential, and expires. An upload URL fixes key, type and largest size. It works until it expires, so an
 uploaded object stays quarantined under its upload key; what a worker has checked goes under another.
 """
 
