@@ -137,7 +137,11 @@ def vat_totals(invoice: Invoice, items: Sequence[InvoiceItem]) -> list[VatLine]:
         row[2] += item.total_amount
     return [
         VatLine(
-            code=letter(code), rate=rate_text(rate_bp), net=money(invoice, net), vat=money(invoice, vat), total=money(invoice, total)
+            code=letter(code),
+            rate=rate_text(rate_bp),
+            net=money(invoice, net),
+            vat=money(invoice, vat),
+            total=money(invoice, total),
         )
         for (code, rate_bp), (net, vat, total) in sorted(sums.items())
     ]
@@ -148,7 +152,11 @@ def mentions_of(items: Sequence[InvoiceItem]) -> list[str]:
     codes = VatCode.objects.in_bulk(sorted({item.vat_code for item in items}), field_name="code")
     english = (translation.get_language() or "").startswith("en")
     texts = [(code, row.mention_en if english else row.mention_fr) for code, row in sorted(codes.items())]
-    return [f"{letter(code)} : {text}" if not english else f"{letter(code)}: {text}" for code, text in texts if text]
+    return [
+        f"{letter(code)} : {text}" if not english else f"{letter(code)}: {text}"
+        for code, text in texts
+        if text
+    ]
 
 
 def letter(code: str) -> str:
@@ -160,7 +168,9 @@ def share_label(share: InvoiceShare) -> str:
     """Name a payer."""
     if share.insurer is None:
         return _("Patient")
-    scheme = {"mandatory": _("Mandatory scheme"), "complementary": _("Complementary insurer")}[str(share.kind)]
+    scheme = {"mandatory": _("Mandatory scheme"), "complementary": _("Complementary insurer")}[
+        str(share.kind)
+    ]
     return f"{scheme} – {share.insurer.name}"
 
 
@@ -172,7 +182,7 @@ def money(invoice: Invoice, amount: int) -> str:
 def rate_text(rate_bp: int) -> str:
     """Write a rate: `20 %`, `5,5 %`."""
     english = (translation.get_language() or "").startswith("en")
-    text = f"{rate_bp // 100}" if rate_bp % 100 == 0 else f"{rate_bp / 100:.2f}".rstrip("0")
+    text = f"{rate_bp // 100}.{rate_bp % 100:02d}".rstrip("0").rstrip(".")
     return f"{text}%" if english else f"{text.replace('.', ',')}\u00a0%"
 
 
@@ -212,5 +222,5 @@ def render_pdf(page: Printed) -> bytes:
 
 
 def refuse_fetch(url: str, *args: Any, **kwargs: Any) -> Any:
-    """Fetch nothing while rendering: text typed by people must not make the worker open files or addresses."""
+    """Fetch nothing: text typed by people must not make the worker open files or addresses."""
     raise ValueError(f"a document refers to {url[:40]}")

@@ -10,9 +10,9 @@ from apps.core.transitions import Table, Transition
 S = Invoice.Status
 OWED: Final = (S.ISSUED, S.PARTIALLY_PAID, S.PAID)
 
-# `pay` is open on a paid invoice as well, so that the caller reads that nothing more is due (OVERPAYMENT) and not
-# that paying is impossible. The status after a payment or a credit follows from the balances (settlement.py); the
-# targets named here are where a partial one leads.
+# `pay` is open on a paid invoice as well, so that the caller reads that nothing more is due (OVERPAYMENT) and
+# not that paying is impossible. The status after a payment or a credit follows from the balances
+# (settlement.py); the targets named here are where a partial one leads.
 INVOICE: Final = Table(
     "invoice",
     [

@@ -47,7 +47,11 @@ class Treatment(PracticeModel):
     performed_at = models.DateTimeField(_("carried out at"), null=True, blank=True)
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
     cancel_reason = EncryptedTextField(
-        _("reason of the cancellation"), context="clinical.treatment.cancel_reason", max_length=500, blank=True, default=""
+        _("reason of the cancellation"),
+        context="clinical.treatment.cancel_reason",
+        max_length=500,
+        blank=True,
+        default="",
     )
 
     audit_clear = frozenset("status price currency planned_at performed_at cancelled_at".split())

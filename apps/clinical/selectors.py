@@ -10,5 +10,7 @@ from apps.patients.models import Patient
 
 def treatments_of(*, viewer: Viewer, patient: Patient) -> TreatmentQuerySet:
     """Return a patient's treatments, newest first, as far as the viewer sees them."""
-    rows: TreatmentQuerySet = Treatment.objects.visible_to(viewer).filter(patient=patient).with_names().newest_first()
+    rows: TreatmentQuerySet = (
+        Treatment.objects.visible_to(viewer).filter(patient=patient).with_names().newest_first()
+    )
     return rows

@@ -67,7 +67,8 @@ def record_treatment(
 ) -> Treatment:
     """Write down a planned act; the price is the practice's fee unless given, in minor units.
 
-    Refuses: the tooth rules of `check_location`, ACT_NOT_IN_USE, APPOINTMENT_OF_ANOTHER_PATIENT, NOT_A_PRACTITIONER.
+    Refuses: the tooth rules of `check_location`, ACT_NOT_IN_USE, APPOINTMENT_OF_ANOTHER_PATIENT,
+    NOT_A_PRACTITIONER.
     """
     if not act.is_active:
         raise ActOutOfUse(act=act.code)

@@ -71,7 +71,8 @@ class Invoice(PracticeModel):
     buyer_salt = models.CharField(max_length=32, blank=True, editable=False)
 
     audit_clear = frozenset(
-        "kind status number currency language total_amount net_amount vat_amount issued_at issued_on seller".split()
+        "kind status number currency language total_amount net_amount vat_amount issued_at issued_on "
+        "seller".split()
     )
     objects = InvoiceQuerySet.as_manager()
 
@@ -91,16 +92,23 @@ class Invoice(PracticeModel):
         constraints = [
             models.UniqueConstraint("practice", "number", name="billing_invoice_number_unique"),
             models.CheckConstraint(
-                condition=Q(status="draft", number__isnull=True, issued_at__isnull=True, issued_on__isnull=True)
-                | Q(~Q(status="draft"), number__isnull=False, issued_at__isnull=False, issued_on__isnull=False),
+                condition=Q(
+                    status="draft", number__isnull=True, issued_at__isnull=True, issued_on__isnull=True
+                )
+                | Q(
+                    ~Q(status="draft"), number__isnull=False, issued_at__isnull=False, issued_on__isnull=False
+                ),
                 name="billing_invoice_number_from_issue_on",
             ),
             models.CheckConstraint(
-                condition=Q(total_amount=F("net_amount") + F("vat_amount"), net_amount__gte=0, vat_amount__gte=0),
+                condition=Q(
+                    total_amount=F("net_amount") + F("vat_amount"), net_amount__gte=0, vat_amount__gte=0
+                ),
                 name="billing_invoice_total_adds_up",
             ),
             models.CheckConstraint(
-                condition=Q(kind="invoice", corrects__isnull=True) | Q(kind="credit_note", corrects__isnull=False),
+                condition=Q(kind="invoice", corrects__isnull=True)
+                | Q(kind="credit_note", corrects__isnull=False),
                 name="billing_invoice_credit_note_corrects",
             ),
         ]
@@ -157,14 +165,18 @@ class InvoiceItem(PracticeModel):
     vat_code = models.CharField(_("VAT code"), max_length=16)
     vat_rate_bp = models.PositiveIntegerField(_("VAT rate (basis points)"), default=0)
     vat_reason = EncryptedTextField(
-        _("therapeutic reason"), context="billing.invoiceitem.vat_reason", max_length=300, blank=True, default=""
+        _("therapeutic reason"),
+        context="billing.invoiceitem.vat_reason",
+        max_length=300,
+        blank=True,
+        default="",
     )
     brss = models.BigIntegerField(_("reimbursement base"), null=True, blank=True)
     rate_bp = models.PositiveIntegerField(_("mandatory scheme's rate (basis points)"), null=True, blank=True)
 
     audit_clear = frozenset(
-        "position holds_treatment performed_on quantity unit_price discount total_amount net_amount vat_amount vat_code "
-        "vat_rate_bp brss rate_bp".split()
+        "position holds_treatment performed_on quantity unit_price discount total_amount net_amount vat_amount "
+        "vat_code vat_rate_bp brss rate_bp".split()
     )
     objects = InvoiceItemQuerySet.as_manager()
 
@@ -225,7 +237,11 @@ class InvoiceShare(PracticeModel):
                 "invoice", name="billing_invoiceshare_one_patient", condition=Q(payer="patient")
             ),
             models.UniqueConstraint(
-                "invoice", "insurer", "kind", name="billing_invoiceshare_insurer_once", condition=Q(payer="insurer")
+                "invoice",
+                "insurer",
+                "kind",
+                name="billing_invoiceshare_insurer_once",
+                condition=Q(payer="insurer"),
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="billing_invoiceshare_not_negative"),
             models.CheckConstraint(

@@ -11,7 +11,7 @@ from apps.core.querysets import BaseQuerySet
 
 
 class NumberSeries(PracticeModel):
-    """The last number given in a practice's series and year; the row's lock is what keeps numbers without gaps.
+    """The last number given in a practice's series and year; its lock keeps numbers without gaps.
 
     Not audited by itself: every number it gives stands in an audited document or in the ledger.
     """

@@ -38,7 +38,12 @@ class Payment(PracticeModel):
     recorded_at = models.DateTimeField(_("recorded at"))
     reference = models.CharField(_("reference"), max_length=80, blank=True)
     refunds = models.ForeignKey(
-        "self", verbose_name=_("refunds"), on_delete=models.PROTECT, null=True, blank=True, related_name="refunded_by"
+        "self",
+        verbose_name=_("refunds"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="refunded_by",
     )
 
     audit_clear = frozenset("payer method amount currency received_on recorded_at".split())
@@ -58,7 +63,8 @@ class Payment(PracticeModel):
                 name="billing_payment_refund_is_negative",
             ),
             models.CheckConstraint(
-                condition=Q(payer="patient", insurer__isnull=True) | Q(payer="insurer", insurer__isnull=False),
+                condition=Q(payer="patient", insurer__isnull=True)
+                | Q(payer="insurer", insurer__isnull=False),
                 name="billing_payment_insurer_named",
             ),
         ]
@@ -74,7 +80,12 @@ class PaymentAllocation(PracticeModel):
         InvoiceShare, verbose_name=_("share"), on_delete=models.PROTECT, related_name="allocations"
     )
     payment = models.ForeignKey(
-        Payment, verbose_name=_("payment"), on_delete=models.PROTECT, null=True, blank=True, related_name="allocations"
+        Payment,
+        verbose_name=_("payment"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="allocations",
     )
     credit_note = models.ForeignKey(
         Invoice,

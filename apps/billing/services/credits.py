@@ -43,10 +43,10 @@ def credit_invoice(
     amounts: Mapping[UUID, int] | None = None,
     at: datetime,
 ) -> Invoice:
-    """Issue a credit note over the whole rest of an invoice, or over `amounts` by line (VAT included, minor units).
+    """Issue a credit note over the rest of an invoice, or over `amounts` by line (minor units, VAT included).
 
-    The shares are credited in proportion to what is left of them. Money already received beyond what remains due goes
-    back on the payer's account. Treatments of a wholly credited invoice can be billed again. Refuses
+    The shares are credited in proportion to what is left of them. Money already received beyond what remains
+    due goes back on the payer's account. Treatments of a wholly credited invoice can be billed again. Refuses
     ILLEGAL_TRANSITION, CREDIT_EXCEEDS_INVOICE, CREDIT_NOTE_NOT_CREDITABLE, and a missing reason.
     """
     invoice = locked(invoice)
@@ -90,9 +90,7 @@ def credit_invoice(
     return finish(note, Invoice.Status.ISSUED, items, owed, at=at)
 
 
-def credited_lines(
-    note: Invoice, invoice: Invoice, amounts: Mapping[UUID, int] | None
-) -> list[InvoiceItem]:
+def credited_lines(note: Invoice, invoice: Invoice, amounts: Mapping[UUID, int] | None) -> list[InvoiceItem]:
     """Return the lines of a credit note, each naming the line it takes back."""
     items: Sequence[InvoiceItem] = invoice.items.order_by("position")
     before = {
@@ -113,7 +111,9 @@ def credited_lines(
             raise NothingToCredit(line=item.position, left=left)
         if amount:
             # The last credit of a line takes the VAT that is left, so that all of them together mirror it.
-            vat = item.vat_amount - done["vat"] if amount == left else extract_vat(amount, item.vat_rate_bp)[1]
+            vat = (
+                item.vat_amount - done["vat"] if amount == left else extract_vat(amount, item.vat_rate_bp)[1]
+            )
             lines.append(credited_line(note, item, amount, vat, position=len(lines) + 1))
     if not lines:
         raise NothingToCredit(left=0)
@@ -163,7 +163,7 @@ def mirrored(note: Invoice, share: InvoiceShare, part: int) -> InvoiceShare:
 
 
 def release_payments(shares: Sequence[InvoiceShare], parts: Sequence[int], *, at: datetime) -> None:
-    """Take back allocations of payments, the latest first, as far as the credit leaves less due than was paid."""
+    """Take payments back, the latest first, as far as the credit leaves less due than was paid."""
     rows = []
     for share, part in zip(shares, parts, strict=True):
         excess = share.paid + share.credited + part - share.amount  # type: ignore[attr-defined]  # annotated

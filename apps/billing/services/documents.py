@@ -56,13 +56,15 @@ class Copy:
 
 
 def request_document(invoice: Invoice, *, at: datetime) -> BillingDocument:
-    """Write the document and its job in the transaction of the issue; the worker is woken after the commit."""
+    """Write the document and its job with the issue; the worker is woken after the commit."""
     document = BillingDocument(
         practice_id=invoice.practice_id, invoice=invoice, kind=invoice.kind, language=invoice.language
     )
     document.storage_key = f"{invoice.practice_id}/billing/{document.pk}.pdf"
     document.save()
-    enqueue(RenderJob, kind=str(invoice.kind), unique_key=f"render:{document.pk}", due_at=at, document=document)
+    enqueue(
+        RenderJob, kind=str(invoice.kind), unique_key=f"render:{document.pk}", due_at=at, document=document
+    )
     # When the broker is away the beat's next round finds the row.
     transaction.on_commit(wake_renderer, robust=True)
     return document
@@ -76,8 +78,8 @@ def wake_renderer() -> None:
 def render_job(*, job: RenderJob, at: datetime) -> None:
     """Render, store and close one claimed job; a failure is noted on it and tried again later.
 
-    Rendering is repeatable (the same snapshot gives the same bytes) and the key is known beforehand, so a crash at
-    any point leaves at most an unclaimed file that the next attempt replaces by itself.
+    Rendering is repeatable (the same snapshot gives the same bytes) and the key is known beforehand, so a
+    crash at any point leaves at most an unclaimed file that the next attempt replaces by itself.
     """
     try:
         document = BillingDocument.objects.select_related("invoice").get(pk=job.document_id)
@@ -86,7 +88,7 @@ def render_job(*, job: RenderJob, at: datetime) -> None:
         keep_document(actor=RENDERER, job=job, data=data, at=at)
     except LeaseLost:
         logger.info("render_lease_lost", extra={"job_id": str(job.pk)})
-    except Exception as error:  # noqa: BLE001 - whatever it was, the row must say so
+    except Exception as error:
         # Its message may hold personal data, its type does not.
         logger.exception("render_failed", extra={"job_id": str(job.pk)})
         mark_failed(job, at=at, error=type(error).__name__)
@@ -109,7 +111,7 @@ def keep_document(*, actor: Viewer, job: RenderJob, data: bytes, at: datetime) -
 
 @service("billing.document.send")
 def send_document(*, actor: Viewer, document: BillingDocument, again: str = "", at: datetime) -> bool:
-    """Queue the email that carries a document, once per document, and once more per `again`; say whether there is one.
+    """Queue the email that carries a document, once, and once more per `again`; say whether there is one.
 
     Nobody is written to who has no address or wants no contact.
     """
@@ -145,7 +147,11 @@ def queue_email(*, actor: Viewer, document: BillingDocument, again: str, at: dat
         cause_id=document.pk,
         at=at,
         attachments=[
-            {"key": document.storage_key, "filename": document.file_name, "content_type": document.content_type}
+            {
+                "key": document.storage_key,
+                "filename": document.file_name,
+                "content_type": document.content_type,
+            }
         ],
     )
 

@@ -69,7 +69,7 @@ def update_draft(
     language: str = "",
     at: datetime,
 ) -> Invoice:
-    """Change a draft; given lines or shares replace all former ones, otherwise insurers keep what they were asked.
+    """Change a draft; given lines or shares replace all former ones, else insurers keep their shares.
 
     Refuses INVOICE_NOT_DRAFT and what `create_draft` refuses.
     """
@@ -100,7 +100,9 @@ def delete_draft(*, actor: Viewer, invoice: Invoice) -> None:
 def locked_draft(invoice: Invoice) -> Invoice:
     """Re-read a draft under its row lock."""
     found: Invoice = (
-        Invoice.objects.select_for_update(of=("self",)).select_related("practice", "practitioner").get(pk=invoice.pk)
+        Invoice.objects.select_for_update(of=("self",))
+        .select_related("practice", "practitioner")
+        .get(pk=invoice.pk)
     )
     if not found.is_draft:
         raise InvoiceNotDraft(status=found.status, number=found.number)
@@ -110,7 +112,9 @@ def locked_draft(invoice: Invoice) -> Invoice:
 def insurer_shares(invoice: Invoice) -> list[ShareInput]:
     """Return what insurers are asked to pay at present."""
     rows = invoice.shares.filter(payer=Payer.INSURER).select_related("insurer").order_by("position")
-    return [ShareInput(payer=row.payer, amount=row.amount, insurer=row.insurer, kind=row.kind) for row in rows]
+    return [
+        ShareInput(payer=row.payer, amount=row.amount, insurer=row.insurer, kind=row.kind) for row in rows
+    ]
 
 
 def add_up(invoice: Invoice, items: Sequence[InvoiceItem]) -> None:

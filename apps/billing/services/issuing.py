@@ -31,8 +31,9 @@ class InvoiceEmpty(DomainError):
 def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
     """Give a draft its number, its snapshots and its place in the ledger, and ask for its PDF.
 
-    The number is the next of its practice, series and year (the practice's local date). Refuses ILLEGAL_TRANSITION,
-    INVOICE_EMPTY, SHARES_MISMATCH. Costs the same number of queries however many lines there are.
+    The number is the next of its practice, series and year (the practice's local date). Refuses
+    ILLEGAL_TRANSITION, INVOICE_EMPTY, SHARES_MISMATCH. Costs the same number of queries however many lines
+    there are.
     """
     invoice = locked(invoice)
     status = INVOICE.next_state(invoice.status, "issue", invoice)

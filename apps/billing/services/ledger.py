@@ -1,8 +1,8 @@
 """The chain: what is appended for an issued document or a payment, and how it is hashed.
 
-`hash = SHA-256(previous hash + canonical payload)`, both as text; the first record of a practice follows 64 zeros.
-Personal values stand in payloads as digests with the document's own salt: when the law lets the values go, the chain
-still holds.
+`hash = SHA-256(previous hash + canonical payload)`, both as text; the first record of a practice follows 64
+zeros. Personal values stand in payloads as digests with the document's own salt: when the law lets the values
+go, the chain still holds.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def invoice_payload(invoice: Invoice, items: list[InvoiceItem], shares: list[Inv
 
 
 def item_payload(invoice: Invoice, item: InvoiceItem) -> dict[str, Any]:
-    """Return what the chain keeps of a line; label and tooth say something of the patient's health: digests."""
+    """Return what the chain keeps of a line; label and tooth are health data: digests."""
     return {
         "position": item.position,
         "performed_on": str(item.performed_on),

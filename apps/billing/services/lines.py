@@ -60,7 +60,7 @@ class CapExceeded(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineInput:
-    """One line as asked for: a treatment, or an act, or a label with a price. Amounts in minor units, VAT included."""
+    """One line as asked for: a treatment, an act, or a label with a price (minor units, VAT included)."""
 
     treatment: Treatment | None = None
     act: Act | None = None
@@ -109,13 +109,18 @@ def located(invoice: Invoice, line: LineInput, held: Mapping[UUID, Treatment], t
 
 
 def hold_treatments(invoice: Invoice, treatments: Sequence[Treatment]) -> dict[UUID, Treatment]:
-    """Lock the treatments in the order of their keys, make sure that this invoice may bill them, return them by key."""
+    """Lock treatments in the order of their keys and return them, if this invoice may bill them."""
     keys = sorted({treatment.pk for treatment in treatments})
     if len(keys) != len(treatments):
         raise TreatmentAlreadyBilled
     if not keys:
         return {}
-    rows = Treatment.objects.select_for_update(of=("self",)).select_related("act").filter(pk__in=keys).order_by("pk")
+    rows = (
+        Treatment.objects.select_for_update(of=("self",))
+        .select_related("act")
+        .filter(pk__in=keys)
+        .order_by("pk")
+    )
     held = {row.pk: row for row in rows}
     for row in held.values():
         if row.patient_id != invoice.patient_id:

@@ -1,8 +1,8 @@
 """Numbers without gaps.
 
-A PostgreSQL sequence leaves a gap at each rollback; a counter row does not, because it is rolled back too. The row is
-locked by its own update until the transaction ends, so it is taken last: whoever issues at the same time waits only
-for the end of this transaction.
+A PostgreSQL sequence leaves a gap at each rollback; a counter row does not, because it is rolled back too.
+The row is locked by its own update until the transaction ends, so it is taken last: whoever issues at the
+same time waits only for the end of this transaction.
 """
 
 from __future__ import annotations

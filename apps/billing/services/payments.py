@@ -53,8 +53,8 @@ def record_payment(
 ) -> Payment:
     """Record money received for an invoice and settle the payer's share with it.
 
-    The invoice is locked and its balance read under the lock: payments in parallel never settle more than is due.
-    Refuses ILLEGAL_TRANSITION (draft, credited), OVERPAYMENT, NO_SUCH_SHARE, CREDIT_NOTE_NOT_PAYABLE.
+    The invoice is locked and its balance read under the lock: payments in parallel never settle more than is
+    due. Refuses ILLEGAL_TRANSITION (draft, credited), OVERPAYMENT, NO_SUCH_SHARE, CREDIT_NOTE_NOT_PAYABLE.
     """
     invoice = locked(invoice)
     if invoice.is_credit_note:
@@ -121,7 +121,11 @@ def allocate(payment: Payment, shares: list[InvoiceShare], *, at: datetime) -> N
         if part > 0:
             rows.append(
                 PaymentAllocation(
-                    practice_id=payment.practice_id, share=share, payment=payment, amount=part, allocated_at=at
+                    practice_id=payment.practice_id,
+                    share=share,
+                    payment=payment,
+                    amount=part,
+                    allocated_at=at,
                 )
             )
             left -= part

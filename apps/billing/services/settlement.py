@@ -23,13 +23,15 @@ class Settled:
 
 
 def locked(invoice: Invoice) -> Invoice:
-    """Re-read an invoice under its row lock; whoever settles, credits or issues it comes one after the other."""
-    rows = Invoice.objects.select_for_update(of=("self",)).select_related("practice", "patient", "practitioner")
+    """Re-read an invoice under its row lock: those who settle, credit or issue it take turns."""
+    rows = Invoice.objects.select_for_update(of=("self",)).select_related(
+        "practice", "patient", "practitioner"
+    )
     return rows.get(pk=invoice.pk)  # type: ignore[no-any-return]  # an invoice
 
 
 def shares_of(invoice: Invoice) -> list[InvoiceShare]:
-    """Return an invoice's shares with `paid`, `credited` and `balance`, to be read under the invoice's lock."""
+    """Return an invoice's shares with `paid`, `credited` and `balance`; read under its lock."""
     return list(invoice.shares.all().with_balance().order_by("position"))
 
 

@@ -65,7 +65,9 @@ def check_named(insurers: Sequence[ShareInput], patients: Sequence[ShareInput]) 
         raise InvalidInput(shares=[str(_("An insurer's share names the insurer."))])
     if len(patients) > 1 or any(share.insurer or share.kind for share in patients):
         raise InvalidInput(shares=[str(_("The patient has one share, without an insurer."))])
-    named = [(share.insurer.pk, share.kind or default_kind(share.insurer)) for share in insurers if share.insurer]
+    named = [
+        (share.insurer.pk, share.kind or default_kind(share.insurer)) for share in insurers if share.insurer
+    ]
     if len(set(named)) != len(named):
         raise InvalidInput(shares=[str(_("Each insurer has one share per scheme."))])
 

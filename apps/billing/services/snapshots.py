@@ -44,7 +44,11 @@ def buyer_of(patient: Patient) -> dict[str, Any]:
 
 def vat_number_of(practice: Practice) -> str:
     """Return the French VAT number of a practice liable for VAT: its key follows from the SIREN."""
-    if practice.vat_status != Practice.VatStatus.LIABLE or len(practice.siret) != 14 or not practice.siret.isdigit():
+    if (
+        practice.vat_status != Practice.VatStatus.LIABLE
+        or len(practice.siret) != 14
+        or not practice.siret.isdigit()
+    ):
         return ""
     siren = practice.siret[:9]
     return f"FR{(12 + 3 * (int(siren) % 97)) % 97:02d}{siren}"

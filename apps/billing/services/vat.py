@@ -58,8 +58,8 @@ def resolve_vat(
 ) -> LineVat:
     """Decide a line's VAT from the act's code, the one asked for and the practice's status.
 
-    A taxable act becomes exempt only with a reason; a taxed one becomes FRANCHISE below the small-business threshold.
-    Refuses VAT_CODE_UNKNOWN, VAT_REASON_REQUIRED, VAT_CODE_NOT_ALLOWED.
+    A taxable act becomes exempt only with a reason; a taxed one becomes FRANCHISE below the small-business
+    threshold. Refuses VAT_CODE_UNKNOWN, VAT_REASON_REQUIRED, VAT_CODE_NOT_ALLOWED.
     """
     wanted = asked or of_act or EXEMPT
     if wanted not in codes:
