@@ -180,7 +180,7 @@ class Appointment(PracticeModel):
         ]
         indexes = [
             models.Index("practice", "starts_at", name="agenda_appt_day"),
-            models.Index("patient", "-starts_at", name="agenda_appt_patient"),
+            models.Index("patient", models.F("starts_at").desc(), name="agenda_appt_patient"),
             models.Index("practitioner", "starts_at", name="agenda_appt_practitioner"),
             models.Index(
                 "starts_at",
