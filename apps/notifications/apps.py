@@ -1,6 +1,7 @@
 """Messages."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +9,9 @@ class NotificationsConfig(AppConfig):
     name = "apps.notifications"
     label = "notifications"
     verbose_name = _("Messages")
+
+    def ready(self) -> None:
+        """Bring the house's texts up to date after each migration."""
+        from apps.notifications.texts import ensure_house_texts
+
+        post_migrate.connect(ensure_house_texts, sender=self, dispatch_uid="notifications-house-texts")

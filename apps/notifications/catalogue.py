@@ -1,7 +1,7 @@
 """The messages of the house: what each may say, and the house's own wording in both languages.
 
-No message carries health data: practice, date, time, amount and link are all there is to say, and a subject line says
-less. The wording is data, not translated strings: a practice replaces it text by text.
+No message carries health data: practice, date, time, amount and link are all there is to say, and a subject
+line says less. The wording is data, not translated strings: a practice replaces it text by text.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ class Wording:
 class Message:
     """One kind of message.
 
-    `required` and `optional` are the variables a caller gives; a moment given as `starts_at` becomes `date` and `time`
-    in the practice's time zone. `secret` messages carry a link that logs in: it never reaches the log.
+    `required` and `optional` are the variables a caller gives; a moment given as `starts_at` becomes `date`
+    and `time` in the practice's time zone. `secret` messages carry a link that logs in: it never reaches the
+    log.
     """
 
     key: str
@@ -214,6 +215,26 @@ _PASSWORD_RESET = Message(
     ),
 )
 
+_LOGIN_CODE = Message(
+    key="account.login_code",
+    label=_("One-time code"),
+    required=("code",),
+    optional=("validity",),
+    secret=True,
+    sample={"code": "123456", "validity": "5 min"},
+    wordings=(
+        Wording(
+            "sms",
+            "fr",
+            body="OSdentaire : votre code est {{ code }}, valable {{ validity }}. Ne le donnez à personne.",
+        ),
+        Wording(
+            "sms", "en", body="OSdentaire: your code is {{ code }}, valid {{ validity }}. Do not share it."
+        ),
+    ),
+)
+
 MESSAGES: Final[Mapping[str, Message]] = {
-    message.key: message for message in (_WELCOME, _REMINDER, _INVOICE, _INVITATION, _PASSWORD_RESET)
+    message.key: message
+    for message in (_WELCOME, _REMINDER, _INVOICE, _INVITATION, _PASSWORD_RESET, _LOGIN_CODE)
 }

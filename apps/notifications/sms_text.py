@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 Encoding = Literal["GSM-7", "UCS-2"]
 
-# The basic table without the escape. Its Ç is a capital: the small ç is in no table and turns a message into UCS-2.
+# The basic table without the escape. Its Ç is a capital: the small ç is in no table and turns a message into
+# UCS-2.
 GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"

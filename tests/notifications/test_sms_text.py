@@ -23,7 +23,8 @@ TABLE = [
     ("", "GSM-7", 0, 1),
     ("a" * 306, "GSM-7", 306, 2),
     ("a" * 307, "GSM-7", 307, 3),
-    # 152 units, then an extended character that no longer fits the first part: 154 must not be cut into 153 + 1.
+    # 152 units, then an extended character that no longer fits the first part: 154 must not be cut into 153
+    # + 1.
     ("a" * 152 + "€" + "a" * 152, "GSM-7", 306, 3),
     ("🙂" * 35, "UCS-2", 70, 1),
     ("🙂" * 36, "UCS-2", 72, 2),
