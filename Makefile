@@ -69,8 +69,8 @@ migrate: setup  ## Bring the development database up to date
 seed: setup  ## Load the demo practice again
 	$(PY) manage.py demo
 
-demo-large: setup  ## Load a large demo, FACTOR times the small one
-	$(PY) manage.py demo --large --factor $(or $(FACTOR),1)
+demo-large: setup  ## Load 100,000 patients and 1,000,000 appointments, times FACTOR
+	$(PY) manage.py demo_large --factor $(or $(FACTOR),1)
 
 schema: setup-test  ## Write the OpenAPI schema to docs/openapi.yaml
 	$(DJANGO) spectacular --validate --fail-on-warn --file docs/openapi.yaml

@@ -1,4 +1,4 @@
-"""Demonstration."""
+"""A believable practice to look at; loaded by a command, never in production."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
