@@ -93,9 +93,10 @@ def _serve(data: Path, address: str) -> int:
     for name, value in development_secrets(data).items():
         os.environ.setdefault(name, value)
     os.environ["OSDENTAIRE_DATA"] = str(data)
-    services = Services(data, postgres="DATABASE_URL" not in os.environ, valkey="REDIS_URL" not in os.environ)
+    missing = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
+    services = Services(data, postgres="DATABASE_URL" in missing, valkey="REDIS_URL" in missing)
     try:
-        if services.postgres or services.valkey:
+        if missing:
             print("Starting the embedded services", flush=True)
             os.environ.update(services.open())
         compile_catalogues(REPOSITORY / "locale")

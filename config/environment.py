@@ -22,7 +22,8 @@ def choose_settings() -> str:
     dotenv = REPOSITORY / ".env"
     if dotenv.is_file():
         for name, value in parse(dotenv.read_text()).items():
-            os.environ.setdefault(name, value)
+            if value:
+                os.environ.setdefault(name, value)
     environment = os.environ.setdefault("ENVIRONMENT", "development")
     if environment not in SETTINGS:
         sys.exit(f"ENVIRONMENT must be one of {', '.join(SETTINGS)}, not {environment!r}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import json
@@ -134,11 +135,11 @@ class Ground:
             if self.owner:
                 os.fchown(file.fileno(), self.owner.uid, self.owner.gid)
 
-    def popen(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def popen(self, command: list[str], log: IO[bytes], at_death: signal.Signals) -> subprocess.Popen[bytes]:
         """Start a service in a session of its own, so that the terminal's Ctrl-C does not reach it."""
         options = self.process_options()
         if self.die_with_parent and sys.platform == "linux":
-            options["preexec_fn"] = _die_with_parent
+            options["preexec_fn"] = functools.partial(_get_at_parents_death, at_death)
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options
         )
@@ -185,9 +186,9 @@ class Ground:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _die_with_parent() -> None:
+def _get_at_parents_death(what: signal.Signals) -> None:
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, what)
 
 
 def package_dir(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -100,7 +101,7 @@ class Postgres:
             self.port = choose_port(remembered)
             mark = self.log.stat().st_size if self.log.exists() else 0
             with self.log.open("ab") as log:
-                self._process = self.ground.popen(self._command(), log)
+                self._process = self.ground.popen(self._command(), log, signal.SIGINT)
             if self._wait_ready(deadline):
                 return
             said = self.log.read_bytes()[mark:]
@@ -172,10 +173,14 @@ class Postgres:
             return
         pid = found[0]
         for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10)):
-            os.kill(pid, how)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
-                if self.running() is None:
+                if self._process:
+                    self._process.poll()
+                # Its file goes a moment before the process does.
+                if not self._is_ours(pid):
                     return
                 time.sleep(0.02)
         raise EmbeddedError(f"PostgreSQL (process {pid}) does not stop; see {self.log}.")

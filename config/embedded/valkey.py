@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import time
@@ -60,7 +61,7 @@ class Valkey:
             config = folder / "valkey.conf"
             self.ground.write_private(config, self._config(folder))
             with self.log.open("ab") as log:
-                self._process = self.ground.popen([self._binary(), str(config)], log)
+                self._process = self.ground.popen([self._binary(), str(config)], log, signal.SIGKILL)
             while self._process.poll() is None and time.monotonic() < deadline:
                 if self.answers(self.port):
                     return
