@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_health", healthz, name="front-health"),
     path("metrics", metrics_view, name="metrics"),
     path("files/<path:token>", serve_file, name="private-file"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/health", health, name="health"),
     path("api/v1/", include((api_routes(), "api"))),

@@ -74,7 +74,7 @@ class OwnedAdmin(ServiceModelAdmin):
             kwargs["form"] = OwnedForm
         form = super().get_form(request, obj, change=change, **kwargs)
         if "practice" in form.base_fields:
-            form.base_fields["practice"].queryset = Practice.objects.visible_to(request.user).order_by(
+            form.base_fields["practice"].queryset = Practice.objects.visible_to(self.actor(request)).order_by(
                 "name", "pk"
             )
         return form
@@ -86,11 +86,13 @@ class OwnedAdmin(ServiceModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Show the practice to those who see several."""
-        return (*self.list_display, "practice") if request.user.practice_id is None else self.list_display  # type: ignore[union-attr]  # logged in
+        return (
+            (*self.list_display, "practice") if self.actor(request).practice_id is None else self.list_display
+        )
 
     def asks_for_practice(self, request: HttpRequest, obj: Any) -> bool:
         """Say whether the form must name the practice."""
-        return obj is None and request.user.practice_id is None  # type: ignore[union-attr]  # logged in
+        return obj is None and self.actor(request).practice_id is None
 
 
 @admin.register(Practice)
@@ -204,7 +206,7 @@ class InsurerAdmin(ServiceModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let an insurer's people change their own card only."""
-        own = obj is None or obj.pk == request.user.insurer_id  # type: ignore[union-attr]  # logged in
+        own = obj is None or obj.pk == self.actor(request).insurer_id
         return own and super().has_change_permission(request, obj)
 
 

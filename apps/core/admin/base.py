@@ -8,7 +8,6 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
-from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from apps.core.admin.actions import ActionSpec, ask, run
-from apps.core.admin.forms import RefusableForm, Refusal, WallClockField, refusal_text
+from apps.core.admin.forms import RefusableForm, Refusal, refusal_text
 from apps.core.admin.inlines import rows_of
 from apps.core.admin.scoped import ScopedAdmin
 from apps.core.errors import DomainError
@@ -50,7 +49,6 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
     show_full_result_count = False
     list_filter_submit = True
     change_form_outer_before_template = "admin/service_actions.html"
-    formfield_overrides = {models.DateTimeField: {"form_class": WallClockField}}
 
     # --- who may
 

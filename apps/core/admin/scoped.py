@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
+
+from apps.core.admin.forms import WallClockField
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -30,6 +32,12 @@ class ScopedAdmin:
         return bool(
             request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(verb, self.opts)}")
         )
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Read dates with times on the practice's clock."""
+        if isinstance(db_field, DateTimeField):
+            kwargs.setdefault("form_class", WallClockField)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer, and accept, only visible rows; say them as their own page does."""
