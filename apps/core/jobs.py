@@ -319,7 +319,8 @@ def _mark(job: LeasedJob, states: Collection[State], **changes: Any) -> None:
     # Without an owner the filter would read `lease_owner IS NULL` and match a job nobody holds.
     if job.lease_owner is None or not held.update(**changes):
         raise LeaseLost(job=str(job.pk))
-    _set(job, **changes)
+    # The instance keeps its token: if the caller's transaction rolls this back, the next mark still counts.
+    _set(job, **{name: value for name, value in changes.items() if name != "lease_owner"})
 
 
 def _set(job: LeasedJob, **changes: Any) -> None:

@@ -77,7 +77,7 @@ class TestSendingAgainstCancelAndSweep:
         fill(1)
         for round_number in range(10):
             LabJob.objects.update(
-                state="pending", lease_owner=None, lease_until=None, attempts=0, finished_at=None
+                due_at=NOON, state="pending", lease_owner=None, lease_until=None, attempts=0, finished_at=None
             )
             (job,) = jobs.claim_due(LabJob, at=NOON, limit=1, lease_seconds=1)
 

@@ -154,6 +154,21 @@ class TestMarks:
         assert fresh(job).lease_owner == other.lease_owner
         assert fresh(job).state == "claimed"
 
+    def test_a_mark_that_was_rolled_back_leaves_the_lease(self):
+        job = claimed()
+        with transaction.atomic():
+            jobs.mark_done(job, at=NOON)
+            transaction.set_rollback(True)
+        jobs.mark_failed(job, at=NOON, error="the document could not be sent")
+        assert fresh(job).state == "pending"
+
+    def test_a_closed_job_cannot_be_marked_again(self):
+        job = claimed()
+        jobs.mark_done(job, at=NOON)
+        with pytest.raises(LeaseLost):
+            jobs.mark_failed(job, at=NOON, error="x")
+        assert fresh(job).state == "done"
+
     def test_a_job_nobody_claimed_cannot_be_marked(self):
         job = make()
         with pytest.raises(LeaseLost):
