@@ -8,3 +8,16 @@ class BillingConfig(AppConfig):
     name = "apps.billing"
     label = "billing"
     verbose_name = _("Billing")
+
+    def ready(self) -> None:
+        """Answer what the patient file and the clinical record ask."""
+        from apps.billing.selectors import balances_of, timeline_of
+        from apps.billing.services.guards import keep_billed
+        from apps.billing.services.merging import move_to_patient
+        from apps.clinical.hooks import treatment_cancelling
+        from apps.patients.hooks import patient_balance, patient_merge, patient_timeline
+
+        patient_balance.register(balances_of)
+        patient_timeline.register(timeline_of)
+        patient_merge.register(move_to_patient)
+        treatment_cancelling.register(keep_billed)

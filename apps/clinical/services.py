@@ -13,7 +13,7 @@ from apps.catalog.selectors import price_of
 from apps.catalog.teeth import check_location
 from apps.clinical.hooks import treatment_cancelling
 from apps.clinical.models import Treatment
-from apps.core.errors import DomainError, InvalidInput
+from apps.core.errors import DomainError, InvalidInput, PermissionRefused
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.core.transitions import Table, Transition
@@ -63,13 +63,16 @@ def record_treatment(
     tooth: str = "",
     surfaces: str = "",
     price: int | None = None,
+    done: bool = False,
     at: datetime,
 ) -> Treatment:
-    """Write down a planned act; the price is the practice's fee unless given, in minor units.
+    """Write down an act, planned or already done; the price is the practice's fee unless given (minor units).
 
     Refuses: the tooth rules of `check_location`, ACT_NOT_IN_USE, APPOINTMENT_OF_ANOTHER_PATIENT,
     NOT_A_PRACTITIONER.
     """
+    if done and not actor.has_perm("clinical.complete_treatment"):
+        raise PermissionRefused
     if not act.is_active:
         raise ActOutOfUse(act=act.code)
     if practitioner.kind == Practitioner.Kind.ASSISTANT:
@@ -93,6 +96,8 @@ def record_treatment(
         price=price,
         currency=practice.currency,
         planned_at=at,
+        status=S.DONE if done else S.PLANNED,
+        performed_at=at if done else None,
     )
     treatment.clean_fields()
     treatment.save()
@@ -129,3 +134,8 @@ def locked(treatment: Treatment) -> Treatment:
     """Re-read a treatment under its row lock: verbs of two people follow one another."""
     rows = Treatment.objects.select_for_update(of=("self",)).with_names()
     return rows.get(pk=treatment.pk)  # type: ignore[no-any-return]  # a treatment
+
+
+def move_to_patient(actor: Viewer, kept: Patient, merged: Patient, at: datetime) -> None:
+    """Give a merged record's treatments to the one that is kept, within the service that merges."""
+    Treatment.objects.filter(patient=merged).update(patient=kept)

@@ -39,7 +39,7 @@ class BillingDocument(PracticeModel):
         verbose_name_plural = _("documents")
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint("invoice", "kind", name="billing_document_once"),
+            models.UniqueConstraint(fields=["invoice", "kind"], name="billing_document_once"),
             models.CheckConstraint(
                 condition=Q(rendered_at__isnull=True, sha256="", size__isnull=True)
                 | Q(~Q(sha256=""), rendered_at__isnull=False, size__isnull=False),

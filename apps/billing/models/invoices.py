@@ -90,7 +90,7 @@ class Invoice(PracticeModel):
             models.Index(fields=["patient", "-id"], name="billing_invoice_patient"),
         ]
         constraints = [
-            models.UniqueConstraint("practice", "number", name="billing_invoice_number_unique"),
+            models.UniqueConstraint(fields=["practice", "number"], name="billing_invoice_number_unique"),
             models.CheckConstraint(
                 condition=Q(
                     status="draft", number__isnull=True, issued_at__isnull=True, issued_on__isnull=True
@@ -175,8 +175,8 @@ class InvoiceItem(PracticeModel):
     rate_bp = models.PositiveIntegerField(_("mandatory scheme's rate (basis points)"), null=True, blank=True)
 
     audit_clear = frozenset(
-        "position holds_treatment performed_on quantity unit_price discount total_amount net_amount vat_amount "
-        "vat_code vat_rate_bp brss rate_bp".split()
+        "position holds_treatment performed_on quantity unit_price discount total_amount net_amount "
+        "vat_amount vat_code vat_rate_bp brss rate_bp".split()
     )
     objects = InvoiceItemQuerySet.as_manager()
 
@@ -184,9 +184,11 @@ class InvoiceItem(PracticeModel):
         verbose_name = _("invoice line")
         verbose_name_plural = _("invoice lines")
         constraints = [
-            models.UniqueConstraint("invoice", "position", name="billing_invoiceitem_position_unique"),
             models.UniqueConstraint(
-                "treatment",
+                fields=["invoice", "position"], name="billing_invoiceitem_position_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["treatment"],
                 name="billing_invoiceitem_treatment_billed_once",
                 condition=Q(treatment__isnull=False, holds_treatment=True),
             ),
@@ -232,14 +234,14 @@ class InvoiceShare(PracticeModel):
         verbose_name_plural = _("shares")
         indexes = [models.Index(fields=["practice", "insurer"], name="billing_invoiceshare_insurer")]
         constraints = [
-            models.UniqueConstraint("invoice", "position", name="billing_invoiceshare_position_unique"),
             models.UniqueConstraint(
-                "invoice", name="billing_invoiceshare_one_patient", condition=Q(payer="patient")
+                fields=["invoice", "position"], name="billing_invoiceshare_position_unique"
             ),
             models.UniqueConstraint(
-                "invoice",
-                "insurer",
-                "kind",
+                fields=["invoice"], name="billing_invoiceshare_one_patient", condition=Q(payer="patient")
+            ),
+            models.UniqueConstraint(
+                fields=["invoice", "insurer", "kind"],
                 name="billing_invoiceshare_insurer_once",
                 condition=Q(payer="insurer"),
             ),

@@ -28,7 +28,9 @@ class NumberSeries(PracticeModel):
         verbose_name_plural = _("number series")
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint("practice", "series", "year", name="billing_numberseries_unique"),
+            models.UniqueConstraint(
+                fields=["practice", "series", "year"], name="billing_numberseries_unique"
+            ),
         ]
 
 
@@ -62,7 +64,7 @@ class LedgerRecord(PracticeModel):
         verbose_name_plural = _("ledger")
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint("practice", "sequence", name="billing_ledger_sequence_unique"),
-            models.UniqueConstraint("kind", "object_id", name="billing_ledger_object_once"),
+            models.UniqueConstraint(fields=["practice", "sequence"], name="billing_ledger_sequence_unique"),
+            models.UniqueConstraint(fields=["kind", "object_id"], name="billing_ledger_object_once"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="billing_ledger_sequence_from_one"),
         ]

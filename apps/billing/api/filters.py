@@ -1,0 +1,43 @@
+"""Filters of invoices and payments."""
+
+from __future__ import annotations
+
+from django_filters import rest_framework as filters
+
+from apps.billing.models import Invoice, Payment
+from apps.billing.models.invoices import Payer
+
+
+class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
+    """Several values of a choice, separated by commas."""
+
+
+class InvoiceFilter(filters.FilterSet):
+    """By patient, practitioner, status, kind, number and day of issue (`from` and `to`, both inclusive)."""
+
+    patient = filters.UUIDFilter(field_name="patient_id")
+    practitioner = filters.UUIDFilter(field_name="practitioner_id")
+    status = ChoicesFilter(choices=Invoice.Status.choices)
+    kind = filters.ChoiceFilter(choices=Invoice.Kind.choices)
+    number = filters.CharFilter(lookup_expr="iexact")
+    vars()["from"] = filters.DateFilter(field_name="issued_on", lookup_expr="gte")
+    to = filters.DateFilter(field_name="issued_on", lookup_expr="lte")
+
+    class Meta:
+        model = Invoice
+        fields: tuple[str, ...] = ()
+
+
+class PaymentFilter(filters.FilterSet):
+    """By patient, payer, insurer, method and day (`from` and `to`, both inclusive)."""
+
+    patient = filters.UUIDFilter(field_name="patient_id")
+    payer = filters.ChoiceFilter(choices=Payer.choices)
+    insurer = filters.UUIDFilter(field_name="insurer_id")
+    method = filters.ChoiceFilter(choices=Payment.Method.choices)
+    vars()["from"] = filters.DateFilter(field_name="received_on", lookup_expr="gte")
+    to = filters.DateFilter(field_name="received_on", lookup_expr="lte")
+
+    class Meta:
+        model = Payment
+        fields: tuple[str, ...] = ()

@@ -1,0 +1,261 @@
+"""Shapes of invoices and payments; amounts are integers of the document's minor unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, Payment
+from apps.billing.models.invoices import Payer
+from apps.billing.selectors import InvoiceView, view_of
+from apps.billing.services import LineInput, ShareInput
+from apps.billing.services.lines import MOST_LINES
+from apps.catalog.models import Act
+from apps.clinical.models import Treatment
+from apps.core.api.fields import PracticeTimeField, VisibleKeyField
+from apps.directory.models import Insurer, Practitioner
+from apps.patients.models import Patient
+
+MOST = 100_000_000
+MOST_PIECES = 1000
+
+
+class PatientBrief(serializers.Serializer[Any]):
+    """A patient by name."""
+
+    id = serializers.UUIDField()
+    display_name = serializers.CharField()
+
+
+class ItemOutput(serializers.ModelSerializer[InvoiceItem]):
+    """One line."""
+
+    treatment = serializers.UUIDField(source="treatment_id", allow_null=True)
+    act = serializers.UUIDField(source="act_id", allow_null=True)
+    unit_price = serializers.IntegerField()
+    discount = serializers.IntegerField()
+    total_amount = serializers.IntegerField()
+    net_amount = serializers.IntegerField()
+    vat_amount = serializers.IntegerField()
+    vat_reason = serializers.CharField()
+
+    class Meta:
+        model = InvoiceItem
+        fields = (
+            "id", "position", "treatment", "act", "performed_on", "code", "label", "tooth", "quantity",
+            "unit_price", "discount", "total_amount", "net_amount", "vat_amount", "vat_code", "vat_rate_bp",
+            "vat_reason",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ShareOutput(serializers.Serializer[Any]):
+    """Who owes how much, and what is left of it."""
+
+    id = serializers.UUIDField(source="share.id")
+    payer = serializers.ChoiceField(choices=Payer.choices, source="share.payer")
+    insurer = serializers.UUIDField(source="share.insurer_id", allow_null=True)
+    kind = serializers.ChoiceField(choices=InvoiceShare.Kind.choices, source="share.kind", allow_null=True)
+    amount = serializers.IntegerField(source="share.amount")
+    balance = serializers.IntegerField()
+
+
+class SettledOutput(serializers.Serializer[Any]):
+    """What one payment settles of this invoice."""
+
+    id = serializers.UUIDField()
+    payer = serializers.ChoiceField(choices=Payer.choices)
+    insurer = serializers.UUIDField(source="insurer_id", allow_null=True)
+    method = serializers.ChoiceField(choices=Payment.Method.choices)
+    amount = serializers.IntegerField()
+    received_on = serializers.DateField()
+    reference = serializers.CharField()
+
+
+class InvoiceOutput(serializers.Serializer[Invoice]):
+    """An invoice or credit note with its lines, shares and payments."""
+
+    id = serializers.UUIDField(source="invoice.id")
+    kind = serializers.ChoiceField(choices=Invoice.Kind.choices, source="invoice.kind")
+    number = serializers.CharField(source="invoice.number", allow_null=True)
+    status = serializers.ChoiceField(choices=Invoice.Status.choices, source="invoice.status")
+    patient = PatientBrief(source="invoice.patient")
+    practitioner = serializers.UUIDField(source="invoice.practitioner_id")
+    corrects = serializers.UUIDField(source="invoice.corrects_id", allow_null=True)
+    reason = serializers.CharField(source="invoice.reason")
+    currency = serializers.CharField(source="invoice.currency")
+    language = serializers.CharField(source="invoice.language")
+    issued_at = PracticeTimeField(source="invoice.issued_at", allow_null=True)
+    issued_on = serializers.DateField(source="invoice.issued_on", allow_null=True)
+    total_amount = serializers.IntegerField(source="invoice.total_amount")
+    net_amount = serializers.IntegerField(source="invoice.net_amount")
+    vat_amount = serializers.IntegerField(source="invoice.vat_amount")
+    shares = ShareOutput(many=True)
+    balance_patient = serializers.IntegerField()
+    balance_insurer = serializers.IntegerField()
+    items = ItemOutput(many=True)
+    payments = SettledOutput(many=True)
+    pdf_ready = serializers.SerializerMethodField()
+
+    def get_pdf_ready(self, view: InvoiceView) -> bool:
+        """Whether the PDF can be fetched."""
+        return view.document is not None and view.document.is_rendered
+
+    def to_representation(self, instance: Any) -> Any:
+        """Return an invoice that was loaded with its details."""
+        return super().to_representation(view_of(instance))  # type: ignore[arg-type]  # the view of the invoice
+
+
+class ItemInput(serializers.Serializer[Any]):
+    """One line: a treatment, or an act, or a label with a price. Prices include VAT."""
+
+    treatment = VisibleKeyField(Treatment, required=False, allow_null=True)
+    act = VisibleKeyField(Act, required=False, allow_null=True)
+    label = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    tooth = serializers.CharField(max_length=2, required=False, allow_blank=True)
+    quantity = serializers.IntegerField(min_value=1, max_value=MOST_PIECES, default=1)
+    unit_price = serializers.IntegerField(min_value=0, max_value=MOST, required=False, allow_null=True)
+    discount = serializers.IntegerField(min_value=0, max_value=MOST, default=0)
+    vat_code = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    vat_reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    performed_on = serializers.DateField(required=False, allow_null=True)
+    currency = serializers.CharField(max_length=3, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a line about nothing, about two things, or in another currency."""
+        if not (attrs.get("treatment") or attrs.get("act") or attrs.get("label")):
+            raise serializers.ValidationError(_("A line names a treatment, an act or a label."))
+        if attrs.get("treatment") and attrs.get("act"):
+            raise serializers.ValidationError(_("A line names a treatment or an act, not both."))
+        practice = self.context["request"].user.practice
+        if attrs.pop("currency", practice.currency) != practice.currency:
+            sentence = _("All amounts of an invoice are in the currency of the practice.")
+            raise serializers.ValidationError({"currency": [sentence]})
+        return attrs
+
+
+class ShareInputShape(serializers.Serializer[Any]):
+    """Who owes how much; the patient's share may be left out, it is the rest."""
+
+    payer = serializers.ChoiceField(choices=Payer.choices)
+    insurer = VisibleKeyField(Insurer, required=False, allow_null=True)
+    kind = serializers.ChoiceField(choices=InvoiceShare.Kind.choices, required=False, allow_null=True)
+    amount = serializers.IntegerField(min_value=0, max_value=MOST * 10)
+
+
+class DraftChangeInput(serializers.Serializer[Any]):
+    """Changes of a draft; given items or shares replace all former ones."""
+
+    practitioner = VisibleKeyField(Practitioner, required=False)
+    language = serializers.ChoiceField(choices=["fr", "en"], required=False)
+    items = ItemInput(many=True, required=False, max_length=MOST_LINES)
+    shares = ShareInputShape(many=True, required=False, max_length=20)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Say lines and shares as the services do."""
+        if "items" in attrs:
+            attrs["lines"] = [
+                LineInput(**{name: value for name, value in item.items() if value is not None})
+                for item in attrs.pop("items")
+            ]
+        if "shares" in attrs:
+            attrs["shares"] = [ShareInput(**share) for share in attrs["shares"]]
+        return attrs
+
+
+class DraftInput(DraftChangeInput):
+    """A new draft; without a practitioner it is the caller's own."""
+
+    patient = VisibleKeyField(Patient)
+    items = ItemInput(many=True, max_length=MOST_LINES)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Fill in the caller as practitioner."""
+        attrs = super().validate(attrs)
+        if "practitioner" not in attrs:
+            own = self.context["request"].user.practitioner
+            if own is None:
+                raise serializers.ValidationError({"practitioner": [_("Name who treated.")]})
+            attrs["practitioner"] = own
+        return attrs
+
+
+class PaymentInput(serializers.Serializer[Any]):
+    """Money received; an insurer need not be named when only one has a share."""
+
+    payer = serializers.ChoiceField(choices=Payer.choices)
+    insurer = VisibleKeyField(Insurer, required=False, allow_null=True)
+    method = serializers.ChoiceField(choices=Payment.Method.choices)
+    amount = serializers.IntegerField(min_value=1, max_value=MOST * 10)
+    received_on = serializers.DateField(required=False, allow_null=True)
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    currency = serializers.CharField(max_length=3, required=False)
+
+    def validate_currency(self, value: str) -> str:
+        """Refuse another currency than the practice's."""
+        if value != self.context["request"].user.practice.currency:
+            raise serializers.ValidationError(_("Payments are in the currency of the invoice."))
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Drop the currency, which is known to be right."""
+        attrs.pop("currency", None)
+        return attrs
+
+
+class AllocationOutput(serializers.Serializer[Any]):
+    """What a payment settles."""
+
+    invoice = serializers.UUIDField(source="share.invoice_id")
+    number = serializers.CharField(source="share.invoice.number")
+    share = serializers.UUIDField(source="share_id")
+    amount = serializers.IntegerField()
+
+
+class PaymentOutput(serializers.ModelSerializer[Payment]):
+    """A payment, or a refund (negative)."""
+
+    patient = serializers.UUIDField(source="patient_id")
+    insurer = serializers.UUIDField(source="insurer_id", allow_null=True)
+    refunds = serializers.UUIDField(source="refunds_id", allow_null=True)
+    recorded_at = PracticeTimeField()
+    amount = serializers.IntegerField()
+    unallocated = serializers.IntegerField()
+    allocations = AllocationOutput(many=True)
+
+    class Meta:
+        model = Payment
+        fields = (
+            "id", "patient", "payer", "insurer", "method", "amount", "currency", "received_on", "recorded_at",
+            "reference", "refunds", "unallocated", "allocations",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class CreditLineInput(serializers.Serializer[Any]):
+    """How much of a line is taken back."""
+
+    item = serializers.UUIDField()
+    amount = serializers.IntegerField(min_value=1, max_value=MOST * 10)
+
+
+class CreditInput(serializers.Serializer[Any]):
+    """Why, and which lines; without lines everything that is left."""
+
+    reason = serializers.CharField(max_length=200)
+    items = CreditLineInput(many=True, required=False, max_length=MOST_LINES)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Say amounts by line."""
+        items = attrs.pop("items", None)
+        attrs["amounts"] = {item["item"]: item["amount"] for item in items} if items else None
+        return attrs
+
+
+class RenderingOutput(serializers.Serializer[Any]):
+    """The file is being made."""
+
+    job = serializers.UUIDField()
+    status = serializers.CharField()

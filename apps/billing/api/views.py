@@ -1,0 +1,162 @@
+"""Invoices, their verbs and files, and payments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.billing.api.filters import InvoiceFilter, PaymentFilter
+from apps.billing.api.serializers import (
+    CreditInput,
+    DraftChangeInput,
+    DraftInput,
+    InvoiceOutput,
+    PaymentInput,
+    PaymentOutput,
+    RenderingOutput,
+)
+from apps.billing.models import Invoice, Payment
+from apps.billing.selectors import invoices_for, payments_for
+from apps.billing.services import (
+    create_draft,
+    credit_invoice,
+    delete_draft,
+    document_of,
+    hand_out,
+    issue_invoice,
+    record_payment,
+    update_draft,
+)
+from apps.core.api.views import BaseViewSet
+from apps.core.storage import attachment
+
+
+class InvoiceViewSet(BaseViewSet):
+    """Fee notes and credit notes."""
+
+    queryset = Invoice.objects.none()
+    permissions = {
+        "list": "billing.view_invoice",
+        "retrieve": "billing.view_invoice",
+        "create": "billing.add_invoice",
+        "partial_update": "billing.change_invoice",
+        "destroy": "billing.delete_invoice",
+        "issue": "billing.issue_invoice",
+        "credit": "billing.credit_invoice",
+        "payments": "billing.add_payment",
+        "pdf": "billing.view_invoice",
+    }
+    serializers = {"list": InvoiceOutput, "retrieve": InvoiceOutput, "payments": PaymentOutput}
+    inputs = {
+        "create": DraftInput,
+        "partial_update": DraftChangeInput,
+        "payments": PaymentInput,
+        "credit": CreditInput,
+    }
+    filterset_class = InvoiceFilter
+
+    def get_queryset(self) -> QuerySet[Invoice]:
+        """Return what the caller sees, with details."""
+        return invoices_for(viewer=self.request.user)
+
+    def show(self, invoice: Invoice, status: int = 200) -> Response:
+        """Answer an invoice as it now stands."""
+        return self.answer(self.get_queryset().get(pk=invoice.pk), status=status)
+
+    def list(self, request: Request) -> Response:
+        """List invoices, newest first."""
+        return self.answer_list(self.filter_queryset(self.get_queryset()))
+
+    def retrieve(self, request: Request, pk: Any = None) -> Response:
+        """Return one invoice."""
+        return self.answer(self.get_object())
+
+    @extend_schema(request=DraftInput, responses={201: InvoiceOutput})
+    def create(self, request: Request) -> Response:
+        """Write a draft."""
+        given = self.parsed()
+        invoice = create_draft(actor=request.user, practice=request.user.practice, at=timezone.now(), **given)
+        return self.show(invoice, status=201)
+
+    @extend_schema(request=DraftChangeInput, responses=InvoiceOutput)
+    def partial_update(self, request: Request, pk: Any = None) -> Response:
+        """Change a draft."""
+        invoice = self.get_object()
+        return self.show(
+            update_draft(actor=request.user, invoice=invoice, at=timezone.now(), **self.parsed(partial=True))
+        )
+
+    def destroy(self, request: Request, pk: Any = None) -> Response:
+        """Throw a draft away."""
+        delete_draft(actor=request.user, invoice=self.get_object())
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=InvoiceOutput)
+    @action(detail=True, methods=["post"])
+    def issue(self, request: Request, pk: Any = None) -> Response:
+        """Give a draft its number; from now on it never changes."""
+        return self.show(issue_invoice(actor=request.user, invoice=self.get_object(), at=timezone.now()))
+
+    @extend_schema(request=CreditInput, responses={201: InvoiceOutput})
+    @action(detail=True, methods=["post"])
+    def credit(self, request: Request, pk: Any = None) -> Response:
+        """Issue a credit note over everything that is left, or over some lines."""
+        invoice = self.get_object()
+        given = self.parsed()
+        note = credit_invoice(actor=request.user, invoice=invoice, at=timezone.now(), **given)
+        return self.show(note, status=201)
+
+    @extend_schema(request=PaymentInput, responses={201: PaymentOutput})
+    @action(detail=True, methods=["post"])
+    def payments(self, request: Request, pk: Any = None) -> Response:
+        """Record a payment of the patient or of an insurer."""
+        invoice = self.get_object()
+        given = self.parsed()
+        payment = record_payment(actor=request.user, invoice=invoice, at=timezone.now(), **given)
+        return self.answer(payments_for(viewer=request.user).get(pk=payment.pk), 201, "payments")
+
+    @extend_schema(
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            202: OpenApiResponse(RenderingOutput, description="Still being made: ask again in a moment."),
+        }
+    )
+    @action(detail=True, methods=["get"])
+    def pdf(self, request: Request, pk: Any = None) -> HttpResponse | Response:
+        """Return the issued document; each copy handed out is counted and audited."""
+        document = document_of(self.get_object())
+        if not document.is_rendered:
+            body = {"job": str(document.job.pk), "status": document.job.state}
+            return Response(body, status=202, headers={"Retry-After": "2"})
+        copy = hand_out(actor=request.user, document=document)
+        headers = {"Content-Disposition": attachment(copy.file_name), "ETag": f'"{copy.sha256}"'}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any Accept header for the file, whose refusals are JSON like all others."""
+        return super().perform_content_negotiation(request, force=force or self.action == "pdf")
+
+
+class PaymentViewSet(BaseViewSet):
+    """Money received."""
+
+    queryset = Payment.objects.none()
+    permissions = {"list": "billing.view_payment"}
+    serializers = {"list": PaymentOutput}
+    filterset_class = PaymentFilter
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        """Return what the caller sees."""
+        return payments_for(viewer=self.request.user)
+
+    def list(self, request: Request) -> Response:
+        """List payments, newest first."""
+        return self.answer_list(self.filter_queryset(self.get_queryset()))

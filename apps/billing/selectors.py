@@ -1,0 +1,186 @@
+"""Reads of billing: an invoice as it is shown, and what a patient owes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.models import (
+    BillingDocument,
+    Invoice,
+    InvoiceItem,
+    InvoiceShare,
+    Payment,
+    PaymentAllocation,
+)
+from apps.billing.models.invoices import Payer
+from apps.billing.querysets import InvoiceQuerySet, PaymentQuerySet
+from apps.core.scope import Viewer
+from apps.directory.models import Practice
+from apps.patients.hooks import PatientBalance, TimelineEvent
+from apps.patients.models import Patient
+
+
+@dataclass(frozen=True, slots=True)
+class ShareView:
+    """A share with what is left of it."""
+
+    share: InvoiceShare
+    paid: int
+    credited: int
+
+    @property
+    def balance(self) -> int:
+        """What is still due."""
+        return self.share.amount - self.paid - self.credited
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """What one payment settles of one invoice."""
+
+    id: UUID
+    payer: str
+    insurer_id: UUID | None
+    method: str
+    amount: int
+    received_on: date
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """An invoice with everything a screen shows, read from prefetched rows only."""
+
+    invoice: Invoice
+    items: Sequence[InvoiceItem]
+    shares: Sequence[ShareView]
+    payments: Sequence[PaymentView]
+    document: BillingDocument | None
+
+    @property
+    def balance_patient(self) -> int:
+        """What the patient still owes."""
+        return sum(view.balance for view in self.shares if view.share.insurer_id is None and self.is_owed)
+
+    @property
+    def balance_insurer(self) -> int:
+        """What the insurers still owe."""
+        return sum(view.balance for view in self.shares if view.share.insurer_id is not None and self.is_owed)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether anybody owes it: a credit note is not owed to the practice."""
+        return not self.invoice.is_credit_note
+
+
+def invoices_for(*, viewer: Viewer) -> InvoiceQuerySet:
+    """Return the invoices the viewer sees, with details, newest first."""
+    rows: InvoiceQuerySet = Invoice.objects.visible_to(viewer).with_details().newest_first()
+    return rows
+
+
+def payments_for(*, viewer: Viewer) -> PaymentQuerySet:
+    """Return the payments the viewer sees, newest first, with what they settle."""
+    rows: PaymentQuerySet = Payment.objects.visible_to(viewer).with_unallocated().newest_first()
+    return rows.prefetch_related("allocations__share__invoice")
+
+
+def view_of(invoice: Invoice) -> InvoiceView:
+    """Arrange an invoice loaded `with_details()`; runs no query."""
+    shares = sorted(invoice.shares.all(), key=lambda share: share.position)
+    settled: dict[UUID, PaymentView] = {}
+    views = []
+    for share in shares:
+        paid = credited = 0
+        for allocation in share.allocations.all():
+            if allocation.credit_note_id is not None:
+                credited += allocation.amount
+                continue
+            paid += allocation.amount
+            payment = allocation.payment
+            before = settled[payment.pk].amount if payment.pk in settled else 0
+            settled[payment.pk] = PaymentView(
+                id=payment.pk,
+                payer=payment.payer,
+                insurer_id=payment.insurer_id,
+                method=payment.method,
+                amount=before + allocation.amount,
+                received_on=payment.received_on,
+                reference=payment.reference,
+            )
+        views.append(ShareView(share, paid, credited))
+    documents = [document for document in invoice.documents.all() if document.kind == invoice.kind]
+    return InvoiceView(
+        invoice=invoice,
+        items=sorted(invoice.items.all(), key=lambda item: item.position),
+        shares=views,
+        payments=[settled[key] for key in sorted(settled)],
+        document=documents[0] if documents else None,
+    )
+
+
+def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID, PatientBalance]:
+    """Return what patients and their insurers owe, and what stands on the patients' accounts."""
+    currency = Practice.objects.values_list("currency", flat=True).get(pk=practice_id)
+    shares = InvoiceShare.objects.owed().filter(practice_id=practice_id, invoice__patient__in=patient_ids)
+    payments = Payment.objects.filter(practice_id=practice_id, patient__in=patient_ids, payer=Payer.PATIENT)
+    due: Counter[tuple[UUID, str]] = Counter()
+    for row in shares.order_by().values("invoice__patient", "payer").annotate(total=Sum("amount")):
+        due[row["invoice__patient"], row["payer"]] += row["total"]
+    settled = PaymentAllocation.objects.filter(share__in=shares)
+    for row in (
+        settled.order_by().values("share__invoice__patient", "share__payer").annotate(total=Sum("amount"))
+    ):
+        due[row["share__invoice__patient"], row["share__payer"]] -= row["total"]
+    credit: Counter[UUID] = Counter()
+    for row in payments.with_unallocated().values("patient", "unallocated"):
+        credit[row["patient"]] += row["unallocated"]
+    known = {patient for patient, _payer in due} | set(credit)
+    return {
+        patient: PatientBalance(
+            currency,
+            patient_due=due[patient, Payer.PATIENT],
+            insurer_due=due[patient, Payer.INSURER],
+            credit=credit[patient],
+        )
+        for patient in known
+    }
+
+
+def timeline_of(
+    patient: Patient, viewer: Viewer, before: datetime | None, limit: int
+) -> Sequence[TimelineEvent]:
+    """Return a patient's issued invoices and payments, newest first, to those who may read invoices."""
+    if not viewer.has_perm("billing.view_invoice"):
+        return []
+    invoices = Invoice.objects.visible_to(viewer).issued().filter(patient=patient)
+    payments = Payment.objects.visible_to(viewer).filter(patient=patient)
+    if before is not None:
+        invoices, payments = invoices.filter(issued_at__lt=before), payments.filter(recorded_at__lt=before)
+    events = [
+        TimelineEvent(
+            at=row.issued_at,
+            kind=f"billing.{row.kind}",
+            object_id=row.pk,
+            title=f"{row.get_kind_display()} {row.number}",
+            facts={"status": row.status, "amount": row.total_amount, "currency": row.currency},
+        )
+        for row in invoices.order_by("-issued_at", "-id")[:limit]
+    ] + [
+        TimelineEvent(
+            at=row.recorded_at,
+            kind="billing.payment",
+            object_id=row.pk,
+            title=_("Payment"),
+            facts={"method": row.method, "amount": row.amount, "currency": row.currency},
+        )
+        for row in payments.order_by("-recorded_at", "-id")[:limit]
+    ]
+    return sorted(events, key=lambda event: event.at, reverse=True)[:limit]

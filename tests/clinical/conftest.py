@@ -1,0 +1,5 @@
+"""The patient and acts of billing's tests."""
+
+from tests.billing.conftest import acts, patient
+
+__all__ = ["acts", "patient"]
