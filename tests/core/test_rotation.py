@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, transaction
+from psycopg import sql
 
 from apps.core import crypto, rotation
 from tests.core.lab.models import SealedNote
@@ -122,6 +123,39 @@ class TestRotationBesideEdits:
         settings.APP_KMS_KEY = NEW
         loaded = SealedNote.objects.get(pk=notes[2].pk)
         assert (loaded.text, loaded.extra) == ("t2", "edited meanwhile")
+
+    @pytest.mark.parametrize(
+        ("locks", "kept"), [(True, "edited"), (False, "t0")], ids=["locked", "without-the-lock"]
+    )
+    def test_an_edit_between_reading_and_writing_survives_because_of_the_lock(
+        self, monkeypatch, notes, locks, kept
+    ):
+        def edit():
+            try:
+                note = SealedNote.objects.get(pk=notes[0].pk)
+                note.text = "edited"
+                note.save(update_fields=["text"])
+            finally:
+                connection.close()
+
+        editor = threading.Thread(target=edit)
+        resealed, select = rotation._resealed, rotation._select
+
+        def resealed_late(target, row, report):
+            if row[0] == notes[0].pk and editor.ident is None:
+                editor.start()
+                editor.join(0.5)
+            return resealed(target, row, report)
+
+        def select_unlocked(target, **options):
+            return sql.SQL(select(target, **options).as_string().replace("FOR UPDATE SKIP LOCKED", ""))
+
+        monkeypatch.setattr(rotation, "_resealed", resealed_late)
+        if not locks:
+            monkeypatch.setattr(rotation, "_select", select_unlocked)
+        rotation.rotate_all()
+        editor.join()
+        assert SealedNote.objects.get(pk=notes[0].pk).text == kept
 
     def test_loses_no_edit_of_busy_writers(self, settings, monkeypatch, notes):
         monkeypatch.setattr(rotation, "_PAUSE_SECONDS", 0.05)
