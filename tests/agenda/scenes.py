@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -72,7 +72,7 @@ class Desk:
             "room": self.house.rooms[chair],
             "type": self.type,
             "starts_at": starts_at,
-            "ends_at": starts_at + timedelta(minutes=minutes),
+            "ends_at": starts_at.astimezone(UTC) + timedelta(minutes=minutes),
             "at": self.at,
             **more,
         }

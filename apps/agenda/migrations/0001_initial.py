@@ -534,7 +534,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="appointment",
-            index=models.Index(models.F("patient"), models.OrderBy(models.F("starts_at"), descending=True), name="agenda_appt_patient"),
+            index=models.Index(
+                models.F("patient"),
+                models.OrderBy(models.F("starts_at"), descending=True),
+                name="agenda_appt_patient",
+            ),
         ),
         migrations.AddIndex(
             model_name="appointment",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -50,6 +50,7 @@ def remove_absence(*, actor: Viewer, absence: Absence) -> None:
 
 def write(absence: Absence) -> None:
     """Check and save under the lock bookings take, so that none slips in while the absence is written."""
+    absence.starts_at, absence.ends_at = absence.starts_at.astimezone(UTC), absence.ends_at.astimezone(UTC)
     who = absence.practitioner
     if who is not None and who.practice_id != absence.practice_id:
         raise InvalidInput(practitioner=[_("This does not exist.")])

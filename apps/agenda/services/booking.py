@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from copy import copy
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, overload
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -64,6 +64,7 @@ def book_appointment(
     """
     if actor.practice_id not in (None, practice.pk):
         raise NotVisible
+    starts_at, ends_at = in_utc(starts_at), in_utc(ends_at)
     appointment = Appointment(
         practice=practice,
         patient=patient,
@@ -115,6 +116,7 @@ def move_appointment(
         raise TypeError(f"a move does not change {sorted(unknown)}")
     moved = Appointment.objects.with_people().select_related("practice").get(pk=appointment.pk)
     former = copy(moved)
+    starts_at, ends_at = in_utc(starts_at), in_utc(ends_at)
     for name, value in changes.items():
         setattr(moved, name, value)
     if "type" in changes:
@@ -140,6 +142,15 @@ def move_appointment(
         reminders.replan(actor=actor, appointment=moved, at=at)
     announce(moved, "appointment.updated")
     return moved
+
+
+@overload
+def in_utc(moment: datetime) -> datetime: ...
+@overload
+def in_utc(moment: None) -> None: ...
+def in_utc(moment: datetime | None) -> datetime | None:
+    """Return the moment in UTC: adding minutes to a zoned datetime would follow the wall clock, an hour off at night."""
+    return None if moment is None else moment.astimezone(UTC)
 
 
 def end_of_visit(starts_at: datetime, ends_at: datetime | None, minutes: int | None) -> datetime | None:
