@@ -50,7 +50,9 @@ class PatientBalance:
 
 
 # (patient, viewer, before, limit) -> at most `limit` events older than `before` (None: now), newest first.
-patient_timeline: Hook[[Patient, Viewer, datetime | None, int], Sequence[TimelineEvent]] = Hook("patient_timeline")
+patient_timeline: Hook[[Patient, Viewer, datetime | None, int], Sequence[TimelineEvent]] = Hook(
+    "patient_timeline"
+)
 
 # (practice id, patient ids) -> balances by patient id; a patient without any movement may be left out.
 patient_balance: Hook[[UUID, Sequence[UUID]], Mapping[UUID, PatientBalance]] = Hook("patient_balance")

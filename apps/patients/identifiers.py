@@ -56,7 +56,8 @@ def normalise_phone(text: str, country: str) -> str:
         number = phonenumbers.parse(text, country or "FR")
     except phonenumbers.NumberParseException as error:
         raise ValidationError(_("This is not a phone number."), code="phone") from error
-    if not phonenumbers.is_possible_number(number) or not phonenumbers.is_valid_number(number):
+    # Possible, not "valid": the library's lists of ranges in use lag behind the regulators', and lack those kept for fiction.
+    if not phonenumbers.is_possible_number(number):
         raise ValidationError(_("This phone number does not exist."), code="phone")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -1,11 +1,11 @@
-"""Patients and what a practice keeps about them outside the clinical record."""
+"""Patients and households."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
 from apps.directory.models import Practitioner
 from apps.patients.identifiers import mask_national_id, validate_phone
-from apps.patients.querysets import AlertQuerySet, ConsentQuerySet, ContactQuerySet, PatientQuerySet
+from apps.patients.querysets import PatientQuerySet
 
 
 class Language(models.TextChoices):
@@ -217,187 +217,30 @@ class Patient(PracticeModel):
         return sms + (("email",) if self.reminder_email and self.email else ())
 
 
-class PatientContact(PracticeModel):
-    """Somebody who speaks for the patient or is called for them."""
+class NameWord(models.Model):
+    """A word that stands in a patient's name at one practice: what a misspelt word is compared with.
 
-    class Relation(models.TextChoices):
-        GUARDIAN = "guardian", _("legal guardian")
-        PARENT = "parent", _("parent")
-        SPOUSE = "spouse", _("spouse or partner")
-        CHILD = "child", _("child")
-        EMERGENCY = "emergency", _("emergency contact")
-        EMPLOYER = "employer", _("employer")
-        DOCTOR = "doctor", _("doctor")
-        OTHER = "other", _("other")
-
-    patient = models.ForeignKey(
-        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="contacts"
-    )
-    relation = models.CharField(_("relation"), max_length=10, choices=Relation)
-    name = models.CharField(_("name"), max_length=160)
-    phone = models.CharField(_("phone"), max_length=16, blank=True, validators=[validate_phone])
-    email = models.EmailField(_("email"), blank=True)
-    address = models.CharField(_("address"), max_length=200, blank=True)
-    is_legal_representative = models.BooleanField(_("may decide for the patient"), default=False)
-    ended_at = models.DateTimeField(_("no longer holds since"), null=True, blank=True, editable=False)
-
-    audit_clear = frozenset({"patient", "relation", "is_legal_representative", "ended_at"})
-    objects = ContactQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("contact")
-        verbose_name_plural = _("contacts")
-        indexes = [
-            models.Index("patient", "id", name="patients_contact_of_patient"),
-            models.Index("practice", "phone", name="patients_contact_phone", condition=~Q(phone="")),
-        ]
-
-    def __str__(self) -> str:
-        return f"contact:{self.pk}"
-
-
-class ConsentForm(PracticeModel):
-    """One decision of a patient on one matter; the last decision of a kind is the one that counts.
-
-    Append-only (a trigger refuses changes): a withdrawal is another row, which names the decision it takes back.
+    A trigger on patients keeps it, whichever way they are written; words are never taken away, which costs a comparison
+    and nothing else.
     """
 
-    class Kind(models.TextChoices):
-        TREATMENT = "treatment", _("treatment or surgery")
-        QUOTE = "quote", _("acceptance of a quote")
-        DATA_NOTICE = "data_notice", _("data-processing notice")
-        SMS = "sms", _("messages by SMS")
-        EMAIL = "email", _("messages by email")
-        IMAGE_USE = "image_use", _("use of images")
-        MARKETING = "marketing", _("news and offers")
-        SHARING = "sharing", _("sharing with another professional")
-        MINOR_ONE_PARENT = "minor_one_parent", _("care of a minor, one parent")
-        MINOR_BOTH_PARENTS = "minor_both_parents", _("care of a minor, both parents")
-        HEALTH_SPACE = "health_space", _("national health record")
+    id = models.BigAutoField(primary_key=True)
+    practice = models.ForeignKey(
+        "directory.Practice", on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    word = models.CharField(max_length=80)
 
-    class Decision(models.TextChoices):
-        GIVEN = "given", _("given")
-        REFUSED = "refused", _("refused")
-        WITHDRAWN = "withdrawn", _("withdrawn")
-
-    class Channel(models.TextChoices):
-        PAPER = "paper", _("on paper")
-        TABLET = "tablet", _("on a screen at the practice")
-        ORAL = "oral", _("orally")
-        PHONE = "phone", _("by phone")
-        EMAIL = "email", _("by email")
-        SMS = "sms", _("by SMS")
-        WEB = "web", _("on the web")
-
-    patient = models.ForeignKey(
-        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="consents"
-    )
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
-    decision = models.CharField(_("decision"), max_length=10, choices=Decision, default=Decision.GIVEN)
-    text_version = models.CharField(_("version of the text"), max_length=40)
-    text = models.TextField(_("text that was read"), blank=True, max_length=20_000)
-    channel = models.CharField(_("how"), max_length=8, choices=Channel, default=Channel.PAPER)
-    signer_name = models.CharField(
-        _("who decided"), max_length=160, help_text=_("The patient, or who speaks for them.")
-    )
-    signer_contact = models.ForeignKey(
-        PatientContact,
-        verbose_name=_("as the patient's"),
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-    )
-    decided_at = models.DateTimeField(_("decided at"))
-    proof_sha256 = models.CharField(
-        _("fingerprint of the proof"),
-        max_length=64,
-        help_text=_("SHA-256 of the text, the signer and the moment."),
-    )
-    withdraws = models.ForeignKey(
-        "self",
-        verbose_name=_("takes back"),
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        editable=False,
-        related_name="withdrawals",
-    )
-
-    audit_clear = frozenset(
-        "patient kind decision text_version channel decided_at proof_sha256 withdraws".split()
-    )
-    objects = ConsentQuerySet.as_manager()
+    audited = False
+    objects = BaseQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("consent")
-        verbose_name_plural = _("consents")
+        verbose_name = _("word of a name")
+        verbose_name_plural = _("words of names")
+        default_permissions = ()
         indexes = [
-            models.Index(fields=["patient", "kind", "-decided_at", "-id"], name="patients_consent_current"),
+            GistIndex(F("practice"), OpClass(F("word"), name="gist_trgm_ops"), name="patients_nameword_near"),
         ]
+        constraints = [models.UniqueConstraint("practice", "word", name="patients_nameword_once")]
 
     def __str__(self) -> str:
-        return f"consent:{self.pk}"
-
-
-class Alert(PracticeModel):
-    """A warning shown wherever the patient is: an allergy, a condition, a medication."""
-
-    class Kind(models.TextChoices):
-        ALLERGY = "allergy", _("allergy")
-        CONDITION = "condition", _("condition")
-        MEDICATION = "medication", _("medication")
-
-    class Severity(models.IntegerChoices):
-        LOW = 1, _("low")
-        MODERATE = 2, _("moderate")
-        HIGH = 3, _("high")
-
-    class SubstanceClass(models.TextChoices):
-        PENICILLIN = "penicillin", _("penicillins")
-        CEPHALOSPORIN = "cephalosporin", _("cephalosporins")
-        MACROLIDE = "macrolide", _("macrolides")
-        OTHER_ANTIBIOTIC = "other_antibiotic", _("another antibiotic")
-        NSAID = "nsaid", _("anti-inflammatory drugs (NSAID)")
-        ASPIRIN = "aspirin", _("aspirin")
-        OPIOID = "opioid", _("opioids")
-        LOCAL_ANAESTHETIC = "local_anaesthetic", _("local anaesthetics")
-        SULPHITE = "sulphite", _("sulphites")
-        LATEX = "latex", _("latex")
-        METAL = "metal", _("metals")
-        RESIN = "resin", _("resins and acrylates")
-        IODINE = "iodine", _("iodine")
-        CHLORHEXIDINE = "chlorhexidine", _("chlorhexidine")
-        ANTICOAGULANT = "anticoagulant", _("anticoagulants")
-        ANTIPLATELET = "antiplatelet", _("antiplatelet drugs")
-        BISPHOSPHONATE = "bisphosphonate", _("bisphosphonates")
-        OTHER = "other", _("other")
-
-    patient = models.ForeignKey(
-        Patient, verbose_name=_("patient"), on_delete=models.PROTECT, related_name="alerts"
-    )
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-    label = EncryptedTextField(_("what to know"), context="patients.alert.label", max_length=160)
-    substance = EncryptedTextField(
-        _("substance"), context="patients.alert.substance", max_length=120, null=True, blank=True
-    )
-    substance_class = models.CharField(
-        _("class of substance"), max_length=18, choices=SubstanceClass, blank=True
-    )
-    severity = models.PositiveSmallIntegerField(_("severity"), choices=Severity, default=Severity.MODERATE)
-    note = EncryptedTextField(
-        _("note"), context="patients.alert.note", max_length=2000, null=True, blank=True
-    )
-    noted_on = models.DateField(_("known since"), null=True, blank=True)
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
-
-    audit_clear = frozenset({"patient", "ended_at"})
-    objects = AlertQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("alert")
-        verbose_name_plural = _("alerts")
-        indexes = [models.Index(fields=["patient", "-severity", "id"], name="patients_alert_of_patient")]
-
-    def __str__(self) -> str:
-        return f"alert:{self.pk}"
+        return f"name-word:{self.pk}"
