@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -16,34 +15,20 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget
 
+from apps.accounts.invitations import invite_user
 from apps.accounts.models import Session, User
-from apps.accounts.roles import Role, permissions_of
+from apps.accounts.roles import GRANTABLE, Role, permissions_of
 from apps.accounts.services import (
-    GRANTABLE,
-    create_user,
     deactivate_user,
     reactivate_user,
+    reset_mfa,
     revoke_session,
     update_user,
 )
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
-from apps.core.admin.forms import RefusableForm
 
 VERBS = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
-
-
-class NewUserForm(RefusableForm):
-    """A new account, with the first password its owner will replace."""
-
-    password = forms.CharField(
-        label=_("First password"),
-        required=False,
-        strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 12 characters. Tell it to the person, who replaces it after the first login."),
-    )
 
 
 class LiveSessionInline(ServiceTabularInline):
@@ -72,7 +57,8 @@ class LiveSessionInline(ServiceTabularInline):
 class UserAdmin(ServiceModelAdmin):
     """Accounts of one's own house; of every house for the platform's administrator."""
 
-    create_service = create_user
+    # Nobody sets another's password: the new account's owner chooses it by a mailed link.
+    create_service = invite_user
     update_service = update_user
     list_display = ("name", "email", "role", "house", "practitioner", "is_active", "last_login")
     list_filter = ("role", "is_active")
@@ -80,9 +66,9 @@ class UserAdmin(ServiceModelAdmin):
     search_fields = ("last_name", "first_name", "email")
     ordering = ("last_name", "first_name", "pk")
     autocomplete_fields = ("practitioner",)
-    readonly_fields = ("is_active", "last_login", "created_at")
+    readonly_fields = ("is_active", "mfa_enabled_at", "last_login", "created_at")
     inlines = (LiveSessionInline,)
-    actions = ("deactivate", "reactivate")
+    actions = ("deactivate", "reactivate", "reset_second_factor")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask the platform's administrator for the house; everybody else's is their own."""
@@ -90,18 +76,13 @@ class UserAdmin(ServiceModelAdmin):
         person = (None, {"fields": (("first_name", "last_name"), "email", "phone", "language")})
         work = (_("Work"), {"fields": ("role", *house, "practitioner")})
         if obj is None:
-            return (person, work, (_("Login"), {"fields": ("password",)}))
-        return (person, work, (_("Login"), {"fields": ("is_active", "last_login", "created_at")}))
+            return (person, work)
+        login = ("is_active", "mfa_enabled_at", "last_login", "created_at")
+        return (person, work, (_("Login"), {"fields": login}))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Show logins of an existing account."""
         return () if obj is None else self.inlines
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Ask for a first password of a new account."""
-        if obj is None:
-            kwargs["form"] = NewUserForm
-        return super().get_form(request, obj, change=change, **kwargs)
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer the roles this user may grant."""
@@ -144,6 +125,17 @@ class UserAdmin(ServiceModelAdmin):
     def reactivate(self, request: HttpRequest, obj: User) -> None:
         """Open a closed account."""
         reactivate_user(actor=self.actor(request), user=obj, at=timezone.now())
+
+    @service_action(
+        _("remove the lost second factor"),
+        "accounts.change_user",
+        icon="phonelink_erase",
+        danger=True,
+        when=lambda user: user.mfa_enabled,
+    )
+    def reset_second_factor(self, request: HttpRequest, obj: User) -> None:
+        """Remove a second factor whose owner has lost it, and end their logins."""
+        reset_mfa(actor=self.actor(request), user=obj, at=timezone.now())
 
 
 @admin.register(Session)

@@ -31,12 +31,18 @@ class UserQuerySet(BaseQuerySet[Any]):
         return self.none()
 
 
-class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # a dynamic base, as Django documents
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # dynamic base
     """Finds users by email whatever the case it is typed in."""
 
     def get_by_natural_key(self, username: str | None) -> Any:
         """Return the user with this email."""
         return self.get(email=self.normalize_email(username).lower())
+
+
+class FactorQuerySet(BaseQuerySet[Any]):
+    """Second factors: no door leads to the rows, only services touch them."""
+
+    scope = "nobody"
 
 
 class SessionQuerySet(models.QuerySet[Any]):
@@ -49,3 +55,7 @@ class SessionQuerySet(models.QuerySet[Any]):
     def live(self, at: datetime) -> Self:
         """Return the sessions that still give access."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=at)
+
+    def current(self, at: datetime) -> Self:
+        """Return one row per login that still gives access: the last link of its chain."""
+        return self.live(at).filter(spent_at__isnull=True)

@@ -1,7 +1,8 @@
 """Who may do what: the one matrix, for the API and the admin alike.
 
-A role is a Django group of the same name; the groups mirror this table after each migration (`groups.py`) so that
-people can read it in the admin. Decisions are taken here, in code: a row changed in the database grants nothing.
+A role is a Django group of the same name; the groups mirror this table after each migration (`groups.py`) so
+that people can read it in the admin. Decisions are taken here, in code: a row changed in the database grants
+nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,25 @@ HOUSE_ADMINS = frozenset({Role.PRACTICE_ADMIN, Role.INSURER_ADMIN, Role.ADMIN})
 SETTINGS = frozenset({Role.PRACTICE_ADMIN, Role.ADMIN})
 EVERYONE = frozenset(Role)
 
-# Permission -> roles. Codenames are Django's (view_, add_, change_, delete_) and those named in each model's Meta.
+# Which roles work in which kind of practice.
+ROLES_BY_KIND: dict[str, frozenset[Role]] = {
+    "dental": DENTAL,
+    "medical": frozenset({Role.DOCTOR}),
+    "pharmacy": frozenset({Role.PHARMACIST}),
+    "laboratory": frozenset({Role.LAB_MANAGER}),
+    "clinic": frozenset({Role.CLINIC_ADMIN, Role.DOCTOR}),
+}
+# Who may give which role, inside their own house (the platform's admin: in any). Those who run a house give
+# the rights of care without holding them, which is their office; of the rights to run it nobody gives one
+# they do not hold.
+GRANTABLE: dict[str, frozenset[Role]] = {
+    Role.PRACTICE_ADMIN: DENTAL,
+    Role.INSURER_ADMIN: INSURER_ROLES,
+    Role.ADMIN: EVERYONE,
+}
+
+# Permission -> roles. Codenames are Django's (view_, add_, change_, delete_) and those named in each model's
+# Meta.
 MATRIX: dict[str, frozenset[Role]] = {
     # audit and users
     "audit.view_auditentry": HOUSE_ADMINS,

@@ -7,21 +7,17 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.mfa import clear
 from apps.accounts.models import Session, User
-from apps.accounts.roles import DENTAL, INSURER_ROLES, Role
-from apps.accounts.sessions import end_all_sessions
+from apps.accounts.roles import GRANTABLE, ROLES_BY_KIND, Role
+from apps.accounts.sessions import end_all_sessions, end_family
 from apps.core.errors import DomainError, InvalidInput, NotVisible, PermissionRefused
 from apps.core.scope import Viewer
 from apps.core.service import service
 
-# Who may give which role, inside their own house (the platform's admin: in any).
-GRANTABLE: dict[str, frozenset[Role]] = {
-    Role.PRACTICE_ADMIN: DENTAL,
-    Role.INSURER_ADMIN: INSURER_ROLES,
-    Role.ADMIN: frozenset(Role),
-}
 RUNS_A_HOUSE = frozenset({Role.PRACTICE_ADMIN, Role.CLINIC_ADMIN, Role.INSURER_ADMIN, Role.ADMIN})
 
 
@@ -52,6 +48,7 @@ def create_user(*, actor: Viewer, at: datetime, password: str = "", **fields: An
     if actor.role != Role.ADMIN:
         user.practice_id, user.insurer_id = actor.practice_id, actor.insurer_id
     check_role(actor, user.role)
+    check_house(user)
     check_practitioner(user)
     if password:
         check_new_password(password, user)
@@ -82,8 +79,13 @@ def update_user(*, actor: Viewer, user: User, at: datetime, **changes: Any) -> U
             raise OwnAccount
         check_role(actor, changes["role"])
         keep_an_administrator(user)
+    if "email" in changes and changes["email"] != user.email and user.pk != actor.id and not user.is_invited:
+        # Whoever holds the mailbox can set the password, and nobody sets another's.
+        raise InvalidInput(email=[_("Only the owner of an account in use can change its address.")])
     for name, value in changes.items():
         setattr(user, name, value)
+    if changes.keys() & {"role", "practice", "insurer"}:
+        check_house(user)
     check_practitioner(user)
     user.full_clean()
     user.save()
@@ -118,13 +120,29 @@ def reactivate_user(*, actor: Viewer, user: User, at: datetime) -> User:
     return user
 
 
+@service("accounts.mfa.reset")
+def reset_mfa(*, actor: Viewer, user: User, at: datetime) -> User:
+    """Remove the lost second factor of somebody of the actor's house and end their sessions.
+
+    Refuses one's own: that one is removed with a proof.
+    """
+    if not actor.has_perm("accounts.change_user"):
+        raise PermissionRefused
+    user = locked(actor, user)
+    if user.pk == actor.id:
+        raise OwnAccount
+    clear(user)
+    end_all_sessions(actor=actor, user=user, at=at)
+    return user
+
+
 @service("accounts.password.change")
-def change_own_password(*, actor: User, password: str, at: datetime) -> User:
-    """Set the actor's own new password and end their other sessions; refuses a weak one."""
+def change_own_password(*, actor: User, password: str, at: datetime, keep: Session | None = None) -> User:
+    """Set the actor's own new password and end every session but `keep`; refuses a weak one."""
     check_new_password(password, actor)
     actor.set_password(password)
     actor.save(update_fields=["password", "updated_at"])
-    end_all_sessions(actor=actor, user=actor, at=at)
+    end_all_sessions(actor=actor, user=actor, keep=keep, at=at)
     return actor
 
 
@@ -134,13 +152,19 @@ def revoke_session(*, actor: Viewer, session: Session, at: datetime) -> None:
     if not actor.has_perm("accounts.change_user"):
         raise PermissionRefused
     locked(actor, session.user)
-    Session.objects.filter(family=session.family, revoked_at__isnull=True).update(revoked_at=at)
+    end_family(session, at=at)
 
 
 def locked(actor: Viewer, user: User) -> User:
-    """Read the account again under lock; refuses one the actor cannot see, and one above them."""
-    rows = User.objects.visible_to(actor).select_for_update(of=("self",), no_key=True)
-    found: User | None = rows.filter(pk=user.pk).first()
+    """Read the account again under lock; one the actor cannot see does not exist, one above them is refused.
+
+    The administrators of its house are locked with it, all in one order: two of them who remove each other
+    at once must neither both succeed nor wait for each other.
+    """
+    house = Q(role__in=RUNS_A_HOUSE, practice_id=user.practice_id, insurer_id=user.insurer_id)
+    rows = User.objects.visible_to(actor).filter(Q(pk=user.pk) | house).order_by("pk")
+    held = {row.pk: row for row in rows.select_for_update(of=("self",), no_key=True)}
+    found: User | None = held.get(user.pk)
     if found is None:
         raise NotVisible
     check_role(actor, found.role, error=PermissionRefused)
@@ -151,6 +175,12 @@ def check_role(actor: Viewer, role: str, error: type[DomainError] = InvalidInput
     """Refuse a role the actor may not grant."""
     if role not in GRANTABLE.get(actor.role, frozenset()):
         raise error(role=[_("You cannot grant this role.")]) if error is InvalidInput else error
+
+
+def check_house(user: User) -> None:
+    """Refuse a role that does not work in this kind of practice; the table itself checks role and house."""
+    if user.practice is not None and user.role not in ROLES_BY_KIND.get(user.practice.kind, frozenset()):
+        raise InvalidInput(role=[_("Nobody has this role in a practice of this kind.")])
 
 
 def check_practitioner(user: User) -> None:
@@ -169,18 +199,11 @@ def check_new_password(password: str, user: User) -> None:
 
 
 def keep_an_administrator(user: User) -> None:
-    """Refuse to lose the last administrator of the house.
-
-    The house's administrators are locked in one order, so that two of them cannot remove each other at once.
-    """
+    """Refuse to lose the last administrator of the house; `locked` holds them all while this counts."""
     if user.role not in RUNS_A_HOUSE or not user.is_active:
         return
     peers = User.objects.filter(
         role=user.role, is_active=True, practice_id=user.practice_id, insurer_id=user.insurer_id
     )
-    if not [
-        pk
-        for pk in peers.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True)
-        if pk != user.pk
-    ]:
+    if not peers.exclude(pk=user.pk).exists():
         raise LastAdministrator

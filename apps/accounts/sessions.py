@@ -1,4 +1,8 @@
-"""Sessions: opened at login, rotated at refresh, ended at logout or when something is wrong."""
+"""Sessions: opened at login, rotated at refresh, ended at logout or when something is wrong.
+
+Whoever adds a link to a chain and whoever ends chains first locks the user's row: a link written beside a
+revocation would otherwise outlive it.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +32,17 @@ class SessionEnded(DomainError):
 
 @service("accounts.session.open")
 def open_session(*, actor: Viewer, user: User, at: datetime) -> TokenPair:
-    """Open a session of 24 hours for `user`, who has just proved who they are."""
-    user.last_login = at
-    user.save(update_fields=["last_login"])
-    return issue(user, family=new_id(), started_at=at, expires_at=at + timedelta(seconds=settings.REFRESH_EXPIRES_IN), at=at)
+    """Open a session of 24 hours for `user`, who has just proved who they are.
+
+    Raises SessionEnded when the account was closed or its password changed since that proof.
+    """
+    fresh = hold_user(user.pk)
+    if not fresh.is_active or fresh.password != user.password:
+        raise SessionEnded
+    fresh.last_login = at
+    fresh.save(update_fields=["last_login"])
+    end = at + timedelta(seconds=settings.REFRESH_EXPIRES_IN)
+    return issue(fresh, family=new_id(), started_at=at, expires_at=end, at=at)
 
 
 def issue(user: User, *, family: UUID, started_at: datetime, expires_at: datetime, at: datetime) -> TokenPair:
@@ -53,43 +64,59 @@ def issue(user: User, *, family: UUID, started_at: datetime, expires_at: datetim
 def refresh(*, refresh_token: str, at: datetime) -> TokenPair:
     """Exchange a refresh token for the next pair, once; the session's end does not move.
 
-    One conditional UPDATE spends the token, so that of any number of parallel calls one succeeds. A spent token used
-    again ends the whole family: either a thief or the owner holds a copy. Raises SessionEnded.
+    One conditional UPDATE spends the token, so that of any number of parallel calls one succeeds. A spent
+    token used again ends the whole family: either a thief or the owner holds a copy. Raises SessionEnded.
     """
-    digest = fingerprint(refresh_token)
-    with transaction.atomic():
-        spent = Session.objects.live(at).filter(secret_sha256=digest, spent_at__isnull=True).update(spent_at=at)
-        if spent:
-            session = Session.objects.select_related("user__practice", "user__insurer", "user__practitioner").get(
-                secret_sha256=digest
-            )
-            if session.user.is_active:
-                with bind(actor_id=session.user_id, actor_role=session.user.role, action="accounts.session.refresh"):
-                    return issue(
-                        session.user,
-                        family=session.family,
-                        started_at=session.started_at,
-                        expires_at=session.expires_at,
-                        at=at,
-                    )
-    revoke_family_of(digest, at=at)
-    raise SessionEnded
+    known = Session.objects.filter(secret_sha256=fingerprint(refresh_token)).first()
+    pair = rotate(known, at=at) if known is not None else None
+    if pair is None:
+        if known is not None:
+            end_family(known, at=at)
+        raise SessionEnded
+    return pair
 
 
-def revoke_family_of(digest: str, *, at: datetime) -> None:
-    """End the whole chain a known token belongs to."""
-    family = Session.objects.filter(secret_sha256=digest).values_list("family", flat=True).first()
-    if family is not None:
-        Session.objects.filter(family=family, revoked_at__isnull=True).update(revoked_at=at)
+@transaction.atomic
+def rotate(known: Session, *, at: datetime) -> TokenPair | None:
+    """Spend a link and write the next one; None when the link is spent, ended or not to be used any more."""
+    user = hold_user(known.user_id)
+    spent = Session.objects.current(at).filter(pk=known.pk).update(spent_at=at)
+    if not (spent and user.is_active):
+        return None
+    with bind(actor_id=user.pk, actor_role=user.role, action="accounts.session.refresh"):
+        return issue(
+            user, family=known.family, started_at=known.started_at, expires_at=known.expires_at, at=at
+        )
+
+
+def hold_user(pk: UUID) -> User:
+    """Lock the user whose chains are about to change."""
+    rows = User.objects.select_related("practice", "insurer", "practitioner")
+    user: User = rows.select_for_update(of=("self",), no_key=True).get(pk=pk)
+    return user
+
+
+@transaction.atomic
+def end_family(session: Session, *, at: datetime) -> int:
+    """End the whole chain a link belongs to; returns how many links were live."""
+    hold_user(session.user_id)
+    return Session.objects.filter(family=session.family, revoked_at__isnull=True).update(revoked_at=at)
 
 
 @service("accounts.session.close")
 def log_out(*, actor: Viewer, session: Session, at: datetime) -> None:
     """End the session and every token of its chain."""
-    Session.objects.filter(family=session.family, revoked_at__isnull=True).update(revoked_at=at)
+    end_family(session, at=at)
 
 
 @service("accounts.session.close_all")
-def end_all_sessions(*, actor: Viewer, user: User, at: datetime) -> int:
-    """End every session of `user`, as after a change of password, role or second factor; returns how many rows ended."""
-    return Session.objects.filter(user=user, revoked_at__isnull=True).update(revoked_at=at)
+def end_all_sessions(*, actor: Viewer, user: User, at: datetime, keep: Session | None = None) -> int:
+    """End every session of `user` but the login `keep` belongs to; return how many links ended.
+
+    So after a change of password, role or second factor.
+    """
+    hold_user(user.pk)
+    rows = Session.objects.filter(user=user, revoked_at__isnull=True)
+    if keep is not None:
+        rows = rows.exclude(family=keep.family)
+    return rows.update(revoked_at=at)

@@ -36,7 +36,7 @@ def fingerprint(secret: str) -> str:
 
 
 def access_token_for(user: User, session: Session, *, at: datetime) -> str:
-    """Return a signed access token; role and houses in it inform clients, the server reads its own database."""
+    """Return a signed access token; its role and houses inform clients, the server reads its database."""
     token = AccessToken()
     token.set_iat(at_time=at)
     token.set_exp(from_time=at, lifetime=timedelta(seconds=settings.JWT_EXPIRES_IN))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +18,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from apps.accounts.models import Session, User
+from apps.core.errors import PermissionRefused
 
 ACCESS_COOKIE = "osd_access"
 REFRESH_COOKIE = "osd_refresh"
@@ -26,27 +30,46 @@ class CsrfCheck(CsrfViewMiddleware):
     def _reject(self, request: Any, reason: str) -> Any:
         return reason
 
+    def is_ours(self, request: HttpRequest) -> bool:
+        """Say whether the Origin of a request is this site or one it trusts."""
+        origin_verified: Callable[[HttpRequest], bool] = getattr(self, "_origin_verified")  # noqa: B009 - unknown to the stubs
+        return origin_verified(request)
+
+
+def never_called(request: HttpRequest) -> HttpResponseBase:
+    """Stand in for the view, which the check does not call."""
+    raise NotImplementedError
+
+
+class EnrolmentRequired(PermissionRefused):
+    """The role requires a second factor and the account has none: only enrolling one is open."""
+
+    code = "MFA_ENROLLMENT_REQUIRED"
+    message = _("Your role requires a second factor. Set one up first.")
+
 
 class SessionTokenAuthentication(BaseAuthentication):
     """Reads the token, then the database: session live, user active, role and house as they are now."""
 
     def authenticate(self, request: Request) -> tuple[User, Session] | None:
         """Return user and session; None without credentials; raises AuthenticationFailed on bad ones."""
+        view = request.parser_context.get("view")
+        enrolling = getattr(view, "action", None) in getattr(view, "before_enrolment", ())
         header = request.headers.get("Authorization", "")
         if header:
             scheme, _space, raw = header.partition(" ")
             if scheme.lower() != "bearer" or not raw:
                 raise AuthenticationFailed
-            return self.session_of(raw)
+            return self.session_of(raw, enrolling=enrolling)
         raw = request.COOKIES.get(ACCESS_COOKIE, "")
         if not raw:
             return None
-        found = self.session_of(raw)
+        found = self.session_of(raw, enrolling=enrolling)
         enforce_csrf(request)
         return found
 
-    def session_of(self, raw: str) -> tuple[User, Session]:
-        """Return who the token speaks for."""
+    def session_of(self, raw: str, *, enrolling: bool = False) -> tuple[User, Session]:
+        """Return who the token speaks for; `enrolling` lets in those who still owe a second factor."""
         try:
             token = AccessToken(cast("Any", raw))
             sid = token["sid"]
@@ -60,6 +83,8 @@ class SessionTokenAuthentication(BaseAuthentication):
         )
         if session is None:
             raise AuthenticationFailed(_("This session has ended."))
+        if session.user.must_enrol and not enrolling:
+            raise EnrolmentRequired
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:
@@ -69,14 +94,21 @@ class SessionTokenAuthentication(BaseAuthentication):
 
 def enforce_csrf(request: Request) -> None:
     """Refuse a cookie request without its CSRF token or from another origin."""
-    check = CsrfCheck(lambda _request: None)  # type: ignore[arg-type,return-value]  # the check never calls on
+    check = CsrfCheck(never_called)
     check.process_request(request._request)
-    reason = check.process_view(request._request, None, (), {})
+    reason = check.process_view(request._request, never_called, (), {})
     if reason:
         raise PermissionDenied(_("The request does not come from our own pages (CSRF)."))
 
 
-class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # spectacular is untyped here
+def check_origin(request: Request) -> None:
+    """Refuse to set cookies for a page of another origin, which would log its visitor in as somebody else."""
+    origin = request.headers.get("Origin")
+    if origin is not None and not CsrfCheck(never_called).is_ours(request._request):
+        raise PermissionDenied(_("The request does not come from our own pages (CSRF)."))
+
+
+class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped
     """Describes the bearer token in the schema."""
 
     target_class = SessionTokenAuthentication

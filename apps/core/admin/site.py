@@ -42,6 +42,12 @@ class ActorLoginView(LoginView):
         ):
             return super().form_valid(form)
 
+    def form_invalid(self, form: Any) -> Any:
+        """Show the form again, under the status of what it met: 503 when no attempt can be counted."""
+        response = super().form_invalid(form)
+        response.status_code = getattr(form, "status", 200)
+        return response
+
 
 class HouseAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
     """The one admin site."""
