@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,6 +200,10 @@ def stylesheet() -> Any:
 
     fonts = FontConfiguration()
     return CSS(filename=FOLDER / "invoice.css", font_config=fonts), fonts
+
+
+# The library's own clean-up needs modules that are gone once the interpreter is shutting down.
+atexit.register(stylesheet.cache_clear)
 
 
 def render_html(page: Printed, language: str) -> str:

@@ -45,7 +45,13 @@ def make_acts() -> dict[str, Act]:
                 vat_code=codes[vat],
             )
             Tariff.objects.create(
-                act=act, valid_from=date(2020, 1, 1), price=price, brss=brss, rate_bp=rate, cap=cap, basket=basket
+                act=act,
+                valid_from=date(2020, 1, 1),
+                price=price,
+                brss=brss,
+                rate_bp=rate,
+                cap=cap,
+                basket=basket,
             )
             acts[code] = act
     return acts

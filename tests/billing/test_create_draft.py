@@ -28,7 +28,13 @@ def draft(ana, practice, patient, practitioner, at):
 
     def write(*lines, **fields):
         return create_draft(
-            actor=ana, practice=practice, patient=patient, practitioner=practitioner, lines=lines, at=at, **fields
+            actor=ana,
+            practice=practice,
+            patient=patient,
+            practitioner=practitioner,
+            lines=lines,
+            at=at,
+            **fields,
         )
 
     return write
@@ -57,7 +63,9 @@ class TestCreateDraft:
 
     def test_extracts_the_vat_of_each_line_half_up(self, draft, acts):
         invoice = draft(
-            LineInput(act=acts["HN-BLANC"]), LineInput(act=acts["HN-BLANC"], unit_price=9999), LineInput(act=acts["HBJD001"])
+            LineInput(act=acts["HN-BLANC"]),
+            LineInput(act=acts["HN-BLANC"], unit_price=9999),
+            LineInput(act=acts["HBJD001"]),
         )
 
         assert [(i.net_amount, i.vat_amount) for i in invoice.items.order_by("position")] == [
@@ -145,7 +153,9 @@ class TestRefusals:
         assert not InvoiceItem.objects.exists()
 
     def test_refuses_a_treatment_that_is_not_done(self, draft, acts, patient, practitioner, at):
-        planned = record_treatment(actor=MAKER, patient=patient, act=acts["HBJD001"], practitioner=practitioner, at=at)
+        planned = record_treatment(
+            actor=MAKER, patient=patient, act=acts["HBJD001"], practitioner=practitioner, at=at
+        )
 
         with pytest.raises(TreatmentNotDone):
             draft(LineInput(treatment=planned))

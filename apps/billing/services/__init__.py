@@ -1,7 +1,7 @@
 """Writes of billing, one module per use case."""
 
 from apps.billing.services.credits import credit_invoice
-from apps.billing.services.documents import document_of, hand_out, render_job, send_document
+from apps.billing.services.documents import document_of, hand_out, render_documents, send_document
 from apps.billing.services.drafts import create_draft, delete_draft, update_draft
 from apps.billing.services.issuing import issue_invoice
 from apps.billing.services.lines import LineInput
@@ -18,7 +18,7 @@ __all__ = [
     "hand_out",
     "issue_invoice",
     "record_payment",
-    "render_job",
+    "render_documents",
     "send_document",
     "update_draft",
 ]

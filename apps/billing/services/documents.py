@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.models import BillingDocument, Invoice, RenderJob
 from apps.billing.rendering import load, render_pdf
 from apps.core.errors import DomainError
-from apps.core.jobs import LeaseLost, enqueue, mark_done, mark_failed
+from apps.core.jobs import LeaseLost, claim_due, enqueue, mark_done, mark_failed
 from apps.core.money import format_money
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 RENDER_TASK = "billing.render_due"
 RENDERER = SystemActor("renderer")
 CONTENT_TYPE = "application/pdf"
+# One round renders at most this many, so that a long queue is shared between workers.
+ROUND = 20
 
 
 class NotIssued(DomainError):
@@ -73,6 +75,15 @@ def request_document(invoice: Invoice, *, at: datetime) -> BillingDocument:
 def wake_renderer() -> None:
     """Tell a worker that there is something to render."""
     current_app.send_task(RENDER_TASK, queue="documents", retry=False, ignore_result=True)
+
+
+def render_documents(*, at: datetime, most: int = ROUND) -> int:
+    """Render what is due, one claim at a time: a crash costs one lease, not a whole round; return how many."""
+    done = 0
+    while done < most and (jobs := claim_due(RenderJob, at=at, limit=1)):
+        render_job(job=jobs[0], at=at)
+        done += 1
+    return done
 
 
 def render_job(*, job: RenderJob, at: datetime) -> None:
