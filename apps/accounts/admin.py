@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.forms import AccountForm
 from apps.accounts.invitations import invite_user
 from apps.accounts.models import Session, User
 from apps.accounts.roles import GRANTABLE, Role, permissions_of
@@ -60,6 +61,7 @@ class UserAdmin(ServiceModelAdmin):
     # Nobody sets another's password: the new account's owner chooses it by a mailed link.
     create_service = invite_user
     update_service = update_user
+    form = AccountForm
     list_display = ("name", "email", "role", "house", "practitioner", "is_active", "last_login")
     list_filter = ("role", "is_active")
     list_select_related = ("practice", "insurer", "practitioner")

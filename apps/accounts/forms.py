@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from apps.accounts.login import guess_code, identify
 from apps.accounts.models import User
 from apps.accounts.services import change_own_password
+from apps.core.admin.forms import RefusableForm
 from apps.core.errors import DomainError
 
 
@@ -64,6 +65,14 @@ class EmailLoginForm(AuthenticationForm):  # type: ignore[misc]  # unfold ships 
             raise ValidationError(_("Enter the code of your second factor."), code="mfa_code_missing")
         if not guess_code(user=user, code=code, at=timezone.now()):
             raise ValidationError(_("This code is not right."), code="mfa_code_wrong")
+
+
+class AccountForm(RefusableForm):
+    """An account; addresses are kept in lower case, as logins read them."""
+
+    def clean_email(self) -> str:
+        """Return the address as it is kept."""
+        return str(self.cleaned_data["email"]).strip().lower()
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]  # unfold ships no types

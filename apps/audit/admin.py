@@ -81,8 +81,8 @@ class AuditEntryAdmin(ServiceModelAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
     fields = (
-        "timestamp", "actor_shown", "role_shown", "event", "kind", "verb", "object_link", "diff", "remote_addr",
-        "user_agent", "cid", "payload_sha256",
+        "timestamp", "actor_shown", "role_shown", "event", "kind", "verb", "object_link", "diff",
+        "remote_addr", "user_agent", "cid", "payload_sha256",
     )  # fmt: skip
     readonly_fields = fields
 

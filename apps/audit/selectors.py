@@ -74,7 +74,7 @@ def verb_name(action: int) -> str:
         AuditEntry.Action.CREATE: _("created"),
         AuditEntry.Action.UPDATE: _("changed"),
         AuditEntry.Action.DELETE: _("deleted"),
-    }.get(AuditEntry.Action(action), _("read"))
+    }.get(action, _("read"))
 
 
 def model_of(entry: AuditEntry) -> type[models.Model] | None:

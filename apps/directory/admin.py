@@ -58,9 +58,12 @@ def stretches(data: dict[str, Any]) -> dict[str, Any]:
 
 
 class OwnedForm(RefusableForm):
-    """A row of a practice; the platform's administrator, who has none, names it when creating."""
+    """A row of a practice; the platform's administrator, who has none, names it when creating.
 
-    practice = forms.ModelChoiceField(
+    The model's own field is not editable, so that nobody moves a row to another house; hence another name.
+    """
+
+    owner = forms.ModelChoiceField(
         Practice.objects.none(), label=_("practice"), widget=UnfoldAdminSelectWidget, required=True
     )
 
@@ -73,8 +76,8 @@ class OwnedAdmin(ServiceModelAdmin):
         if self.asks_for_practice(request, obj):
             kwargs["form"] = OwnedForm
         form = super().get_form(request, obj, change=change, **kwargs)
-        if "practice" in form.base_fields:
-            form.base_fields["practice"].queryset = Practice.objects.visible_to(self.actor(request)).order_by(
+        if "owner" in form.base_fields:
+            form.base_fields["owner"].queryset = Practice.objects.visible_to(self.actor(request)).order_by(
                 "name", "pk"
             )
         return form
@@ -82,13 +85,18 @@ class OwnedAdmin(ServiceModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Put the practice first where it is asked."""
         sets = super().get_fieldsets(request, obj)
-        return ((None, {"fields": ("practice",)}), *sets) if self.asks_for_practice(request, obj) else sets
+        return ((None, {"fields": ("owner",)}), *sets) if self.asks_for_practice(request, obj) else sets
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Show the practice to those who see several."""
         return (
             (*self.list_display, "practice") if self.actor(request).practice_id is None else self.list_display
         )
+
+    def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        """Create the row in the practice named, or in one's own."""
+        owner = data.pop("owner", None)
+        return super().create_object(request, data if owner is None else {**data, "practice": owner})
 
     def asks_for_practice(self, request: HttpRequest, obj: Any) -> bool:
         """Say whether the form must name the practice."""

@@ -194,8 +194,10 @@ def visit(practice: Practice, practitioner, room, at, acting, dora: User) -> App
 @pytest.fixture
 def act(acting, dora: User) -> Act:
     with acting(dora):
-        vat, _created = VatCode.objects.get_or_create(code="EXEMPT")
-        return Act.objects.create(code="TEST001", label_fr="Essai", label_en="Trial", vat_code=vat)
+        vat, _created = VatCode.objects.get_or_create(code="EXEMPT", defaults={"rate_bp": 0})
+        return Act.objects.create(
+            code="TEST001", label_fr="Essai", label_en="Trial", vat_code=vat, duration_minutes=15
+        )
 
 
 @pytest.mark.django_db

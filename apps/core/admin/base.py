@@ -122,6 +122,10 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
         """Call the updating service on the object as stored, and return what it returns."""
         return self.call(type(self).update_service, request, data, obj)
 
+    def actor(self, request: HttpRequest) -> Any:
+        """Return who acts: whoever is logged in (the site admits nobody else)."""
+        return request.user
+
     def call(
         self, service: Service | None, request: HttpRequest, data: dict[str, Any], obj: Any = None
     ) -> Any:
@@ -281,6 +285,12 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
         return TemplateResponse(request, "admin/audit_history.html", context)
 
     # Django's own log stores names and is a second trail: the audit trail is the one.
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """Tell nothing: no formset was saved here."""
+        return []
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Write nothing."""
 

@@ -1,0 +1,120 @@
+"""Rows of every kind that the admin shows, made for whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from apps.accounts.models import Session, User
+from apps.accounts.roles import Role
+from apps.audit.models import AuditEntry
+from apps.core.context import bind
+from apps.directory.models import Insurer, Practice, Practitioner, Room
+from tests.cast import CASTING, House, make_user
+
+
+@dataclass
+class World:
+    """The cast and their houses."""
+
+    people: dict[str, User]
+    house: House
+    other_house: House
+    insurer: Insurer
+    at: datetime
+
+    def practice_of(self, who: str) -> Practice:
+        """Return the practice of a person; Ana's for those who have none."""
+        return self.people[who].practice or self.house.practice
+
+    def house_of(self, who: str) -> House:
+        """Return the house of a person."""
+        return self.other_house if who in {"cleo", "carl"} else self.house
+
+
+def build_world(parts: dict[str, Any]) -> World:
+    """Return the world of one test."""
+    rest = {name: parts.pop(name) for name in ("house", "other_house", "insurer", "at")}
+    return World(people=parts, **rest)
+
+
+Maker = Callable[[World, str, int], Any]
+MAKERS: dict[str, Maker] = {}
+
+
+def makes(label: str) -> Callable[[Maker], Maker]:
+    """Register the maker of a model; it runs as the casting service."""
+
+    def register(maker: Maker) -> Maker:
+        def bound(world: World, who: str, n: int) -> Any:
+            with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.world"):
+                return maker(world, who, n)
+
+        MAKERS[label] = bound
+        return bound
+
+    return register
+
+
+@makes("accounts.user")
+def a_user(world: World, who: str, n: int) -> Any:
+    viewer = world.people[who]
+    if viewer.insurer_id:
+        return make_user(f"u{uuid4().hex}@test.test", Role.INSURER_AGENT, "Una", insurer=viewer.insurer)
+    return make_user(f"u{uuid4().hex}@test.test", Role.ASSISTANT, "Una", practice=world.practice_of(who))
+
+
+@makes("accounts.session")
+def a_session(world: World, who: str, n: int) -> Any:
+    now = timezone.now()
+    return Session.objects.create(
+        user=a_user(world, who, n),
+        secret_sha256=uuid4().hex * 2,
+        started_at=now,
+        issued_at=now,
+        expires_at=now + timedelta(hours=1),
+    )
+
+
+@makes("auth.group")
+def a_role(world: World, who: str, n: int) -> Any:
+    return Group.objects.get(name="assistant")
+
+
+@makes("audit.auditentry")
+def an_entry(world: World, who: str, n: int) -> Any:
+    user = a_user(world, who, n)
+    return AuditEntry.objects.about(user).get()
+
+
+@makes("directory.practice")
+def a_practice(world: World, who: str, n: int) -> Any:
+    if world.people[who].practice_id:
+        return world.practice_of(who)
+    return Practice.objects.create(name=f"Cabinet {n}", license_no=uuid4().hex[:20])
+
+
+@makes("directory.practitioner")
+def a_practitioner(world: World, who: str, n: int) -> Any:
+    house = world.house_of(who)
+    return Practitioner.objects.create(
+        practice=house.practice, first_name="Zoé", last_name=f"Nom{n}", default_room=house.rooms[0]
+    )
+
+
+@makes("directory.room")
+def a_room(world: World, who: str, n: int) -> Any:
+    return Room.objects.create(practice=world.practice_of(who), name=f"Salle {uuid4().hex[:8]}")
+
+
+@makes("directory.insurer")
+def an_insurer(world: World, who: str, n: int) -> Any:
+    if world.people[who].insurer_id:
+        return world.people[who].insurer
+    return Insurer.objects.create(name=f"Mutuelle {n}", code=uuid4().hex[:12])
