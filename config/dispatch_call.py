@@ -24,8 +24,8 @@ def signed_headers(key: str, *, at: int) -> dict[str, str]:
     signature = hmac.new(key.encode(), f"{at}.".encode() + BODY, hashlib.sha256).hexdigest()
     return {
         "Content-Type": "application/json",
-        "X-OSdentaire-Timestamp": str(at),
-        "X-OSdentaire-Signature": signature,
+        "X-Dispatch-Timestamp": str(at),
+        "X-Dispatch-Signature": f"sha256={signature}",
     }
 
 

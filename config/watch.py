@@ -111,8 +111,12 @@ class Watcher:
 
 
 def _environment() -> dict[str, str]:
-    """Silence Celery's advice against root: it is meant for servers, and this is a development machine."""
-    return os.environ | {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
+    """Silence advice meant for servers: Celery's against root, Django's against WhiteNoise under ASGI."""
+    quiet = (
+        "ignore:You're running the worker with superuser privileges",
+        "ignore:StreamingHttpResponse must consume synchronous iterators",
+    )
+    return os.environ | {"PYTHONWARNINGS": ",".join(quiet)}
 
 
 def _end_group(pid: int) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 from config.embedded import Services
 from config.translations import compile_catalogues
@@ -86,6 +87,12 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 pytest_plugins = ["tests.cast"]
 
 from tests.cast import *  # noqa: E402, F403 - the cast's fixtures serve every test
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadGroupScheduling:
+    """Keep tests of one `xdist_group` on one worker, however the workers were asked for."""
+    return LoadGroupScheduling(config, log)
 
 
 def pytest_unconfigure() -> None:
