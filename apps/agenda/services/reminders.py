@@ -7,7 +7,7 @@ patient does not want, or cannot receive, goes on the other channel. Nothing say
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -54,8 +54,7 @@ def planning_moment(appointment: Appointment, at: datetime) -> datetime | None:
 def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
     """Queue the reminders still to come; those whose moment has passed are left out. Return how many.
 
-    A visit in the far future is left to the task. The key of a row names the visit, the rule and when this time was
-    agreed, so that planning twice is planning once and a move starts afresh.
+    A visit in the far future is left to the task.
     """
     if appointment.status not in OPEN or planning_moment(appointment, at) is None:
         return 0
@@ -78,7 +77,7 @@ def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
                 language=patient.language,
                 context={"starts_at": appointment.starts_at},
                 due_at=due_at,
-                unique_key=f"reminder:{appointment.pk}:{rule.key}:{appointment.scheduled_at:%Y%m%dT%H%M%S%f}",
+                unique_key=unique_key(appointment, rule),
                 cause_type=rule.cause,
                 cause_id=appointment.pk,
                 at=at,
@@ -89,6 +88,15 @@ def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
             continue
         planned += 1
     return planned
+
+
+def unique_key(appointment: Appointment, rule: Rule) -> str:
+    """Name a reminder by visit, rule, time and when that time was agreed.
+
+    Planning twice is planning once; a visit moved away and back starts afresh, its former rows being cancelled.
+    """
+    times = (appointment.starts_at, appointment.scheduled_at)
+    return ":".join(["reminder", str(appointment.pk), rule.key, *(f"{t.timestamp():.6f}" for t in times)])
 
 
 @service("agenda.reminder.replan")
@@ -136,4 +144,4 @@ def due_moment(starts_at: datetime, before: timedelta, zone: ZoneInfo) -> dateti
         local = datetime.combine(local.date(), EARLIEST)
     elif local.time() > LATEST:
         local = datetime.combine(local.date(), LATEST)
-    return local.replace(tzinfo=zone).astimezone(starts_at.tzinfo)
+    return local.replace(tzinfo=zone).astimezone(UTC)
