@@ -31,9 +31,13 @@ class TestEnqueue:
         assert NotificationLog.objects.count() == 1
 
     def test_goes_when_its_cause_is_rolled_back(self, queue):
-        with pytest.raises(RuntimeError), transaction.atomic():
-            queue()
-            raise RuntimeError
+        def cause() -> None:
+            with transaction.atomic():
+                queue()
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            cause()
 
         assert not NotificationJob.objects.exists()
 

@@ -57,7 +57,11 @@ class EmailProvider:
         except (OSError, smtplib.SMTPException) as error:
             raise Unclear(f"EMAIL_{type(error).__name__.upper()}") from error
         status = getattr(email, "anymail_status", None)
-        return Receipt(str(getattr(status, "message_id", None) or message_id_of(message)), Delivery.SENT)
+        if status is None:
+            return Receipt(message_id_of(message), Delivery.SENT)
+        if not status.message_id:
+            raise Unclear("EMAIL_NO_RECEIPT")
+        return Receipt(str(status.message_id), Delivery.SENT)
 
     def find(self, message: Outgoing, *, since: datetime, known: frozenset[str]) -> Receipt | None:
         """Ask where the message would be: the folder, the memory, or Postmark; plain SMTP cannot be asked."""
