@@ -17,7 +17,7 @@ def seller_of(practice: Practice, practitioner: Practitioner) -> dict[str, Any]:
         "postal_code": practice.postal_code,
         "city": practice.city,
         "country": practice.country,
-        "phone": str(practice.phone or ""),
+        "phone": practice.phone.as_international if practice.phone else "",
         "email": practice.email,
         "siret": practice.siret,
         "tax_id": practice.tax_id,
