@@ -150,6 +150,7 @@ def appointment(
         "type_id": kind,
         "starts_at": starts,
         "ends_at": ends,
+        "scheduled_at": starts - timedelta(days=14),
         "status": Appointment.Status.DONE.value if past else Appointment.Status.BOOKED.value,
     }
     period = Range(starts, ends, "[)")
