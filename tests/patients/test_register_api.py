@@ -137,6 +137,7 @@ class TestRegister:
             URL, {**FULL, "contacts": [{"relation": "guardian", "name": "X", "phone": "12"}]}
         )
         assert answer.status_code == 400
+        assert set(answer.json()["error"]["details"]) == {"contacts"}
         assert not Patient.objects.exists()
         assert not ConsentForm.objects.exists()
         assert not PatientContact.objects.exists()
@@ -144,10 +145,7 @@ class TestRegister:
     def test_refuses_another_practice_s_practitioner_as_one_that_does_not_exist(self, api, ben, other_house):
         stranger = str(other_house.practitioners[0].pk)
         answer = api(ben).post(URL, {**FULL, "practitioner": stranger})
-        assert (
-            answer.json()["error"]["details"] == {"practitioner": ["Cet objet n’existe pas."]}
-            or answer.status_code == 400
-        )
+        assert answer.status_code == 400
         unknown = api(ben).post(URL, {**FULL, "practitioner": "018f0000-0000-7000-8000-000000000000"})
         assert answer.json()["error"]["details"] == unknown.json()["error"]["details"]
 

@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import InvalidInput
 from apps.directory.models import Practice
 from apps.patients.identifiers import national_id_index, normalise_national_id, normalise_phone
 from apps.patients.models import Patient
@@ -35,12 +35,7 @@ def apply_fields(
     unknown = set(fields) - WRITABLE
     if unknown:
         raise TypeError(f"not fields of a patient: {', '.join(sorted(unknown))}")
-    errors: dict[str, Any] = {}
-    for name, value in fields.items():
-        try:
-            setattr(patient, name, cleaned(name, value, practice))
-        except ValidationError as error:
-            errors[name] = error.messages
+    errors = assign(patient, fields, practice)
     if patient.birth_date is not None and not OLDEST <= patient.birth_date <= today:
         errors.setdefault("birth_date", [_("A birth date is neither in the future nor before 1890.")])
     check_house(patient, fields, errors)
@@ -52,6 +47,17 @@ def apply_fields(
         setattr(patient, name, value)
     patient.full_clean(exclude=["practice", "file_number"])
     return [*fields, "national_id_hash", "search_text", "sort_name", "updated_at"]
+
+
+def assign(row: Model, fields: Mapping[str, Any], practice: Practice) -> dict[str, Any]:
+    """Set fields as they are stored and return the sentences of those that are refused."""
+    errors: dict[str, Any] = {}
+    for name, value in fields.items():
+        try:
+            setattr(row, name, cleaned(name, value, practice))
+        except ValidationError as error:
+            errors[name] = error.messages
+    return errors
 
 
 def cleaned(name: str, value: Any, practice: Practice) -> Any:
@@ -103,8 +109,3 @@ def check_house(patient: Patient, fields: Mapping[str, Any], errors: dict[str, A
         row = fields.get(name)
         if row is not None and row.practice_id != patient.practice_id:
             errors[name] = [_("This does not exist.")]
-
-
-def refuse(**sentences: Any) -> InvalidInput:
-    """Return a refusal of input, one sentence by field."""
-    return InvalidInput(**{name: [str(sentence)] for name, sentence in sentences.items()})

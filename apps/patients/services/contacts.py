@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.patients.models import Patient, PatientContact
-from apps.patients.services.cleaning import cleaned
+from apps.patients.services.cleaning import assign
 
 WRITABLE: Final = frozenset({"relation", "name", "phone", "email", "address", "is_legal_representative"})
 
@@ -46,6 +48,7 @@ def apply(contact: PatientContact, patient: Patient, fields: dict[str, Any]) -> 
     unknown = set(fields) - WRITABLE
     if unknown:
         raise TypeError(f"not fields of a contact: {', '.join(sorted(unknown))}")
-    for name, value in fields.items():
-        setattr(contact, name, cleaned(name, value, patient.practice))
+    errors = assign(contact, fields, patient.practice)
+    if errors:
+        raise ValidationError(errors)
     contact.full_clean(exclude=["practice", "patient"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
@@ -58,10 +60,12 @@ def register_patient(
             raise PossibleDuplicate(candidates=[shown(like) for like in alike])
     patient.file_number = next_file_number(practice)
     patient.save()
-    for contact in contacts:
-        add_contact(actor=actor, patient=patient, at=at, **contact)
-    for consent in consents:
-        record_consent(actor=actor, patient=patient, at=at, **consent)
+    with naming("contacts"):
+        for contact in contacts:
+            add_contact(actor=actor, patient=patient, at=at, **contact)
+    with naming("consents"):
+        for consent in consents:
+            record_consent(actor=actor, patient=patient, at=at, **consent)
     welcome(actor=actor, patient=patient, at=at)
     return patient
 
@@ -88,6 +92,15 @@ def archive_patient(*, actor: Viewer, patient: Patient, at: datetime) -> Patient
 def restore_patient(*, actor: Viewer, patient: Patient, at: datetime) -> Patient:
     """Bring an archived file back into use."""
     return update_patient(actor=actor, patient=patient, at=at, status=Patient.Status.ACTIVE)
+
+
+@contextmanager
+def naming(part: str) -> Iterator[None]:
+    """Put what is wrong inside a part of the file under that part's name."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValidationError({part: error.messages}) from error
 
 
 def lock_files(practice: Practice) -> None:
