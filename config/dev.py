@@ -6,6 +6,7 @@ Runs before Django is loaded; migrations and demo data are processes of their ow
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 import shlex
 import signal
@@ -81,12 +82,19 @@ def _claim(data: Path) -> tuple[IO[str], str]:
         raise DevError(
             f"Port {text} is taken by another program: stop it, or choose another with PORT={int(text) + 1}."
         )
-    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{text}"  # noqa: S104 - compared, not bound
+    address = f"http://{'127.0.0.1' if _is_every_address(host) else host}:{text}"
     os.environ.setdefault("PUBLIC_URL", address)
     lock.truncate(0)
     lock.write(f"{address} (process {os.getpid()})\n")
     lock.flush()
     return lock, address
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _serve(data: Path, address: str) -> int:
