@@ -150,6 +150,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "notifications.retry_notificationjob": MANAGERS,
     "notifications.view_notificationlog": DENTAL,
     "notifications.view_suppression": DENTAL,
+    "notifications.add_suppression": DENTAL,
+    "notifications.change_suppression": DENTAL,
 }
 
 
