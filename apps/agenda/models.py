@@ -54,7 +54,8 @@ class AppointmentType(PracticeModel, SoftDeleteModel):
         blank=True,
         validators=[pattern_syntax],
         help_text=_(
-            "One sign for each five minutes: X practitioner, / assistant alone, . nobody. Empty: the practitioner all the time."
+            "One sign for each five minutes: X practitioner, / assistant alone, . nobody. "
+            "Empty: the practitioner all the time."
         ),
     )
     is_online_bookable = models.BooleanField(_("bookable online"), default=False)
@@ -62,8 +63,8 @@ class AppointmentType(PracticeModel, SoftDeleteModel):
     position = models.PositiveSmallIntegerField(_("order on screen"), default=0)
 
     audit_clear = frozenset(
-        "name duration_minutes color room_kind buffer_before_minutes buffer_after_minutes pattern is_online_bookable "
-        "is_active position deleted_at".split()
+        "name duration_minutes color room_kind buffer_before_minutes buffer_after_minutes pattern "
+        "is_online_bookable is_active position deleted_at".split()
     )
     objects = AppointmentTypeQuerySet.as_manager()
 
@@ -219,7 +220,7 @@ class Appointment(PracticeModel):
 
 
 class Occupancy(models.Model):
-    """Time of one person or room held by an appointment; derived, rewritten with it, and not audited by itself.
+    """Time of one person or room held by an appointment; derived, rewritten with it, not audited by itself.
 
     One exclusion constraint serves practitioners, assistants, rooms and patients alike.
     """
@@ -252,7 +253,8 @@ class Occupancy(models.Model):
                 violation_error_code="slot_taken",
                 violation_error_message=_("This time is already taken."),
             ),
-            # An empty range overlaps nothing, so the constraint above would let it in; an unbounded one blocks for ever.
+            # An empty range overlaps nothing, so the constraint above would let it in;
+            # an unbounded one would block for ever.
             models.CheckConstraint(
                 condition=Q(
                     period__isempty=False,

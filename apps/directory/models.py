@@ -68,8 +68,8 @@ class Practice(BaseModel):
     is_active = models.BooleanField(_("in use"), default=True)
 
     audit_clear = frozenset(
-        "name kind license_no speciality legal_form tax_id siret vat_status address postal_code city country lat lng phone "
-        "email timezone currency is_active".split()
+        "name kind license_no speciality legal_form tax_id siret vat_status address postal_code city country "
+        "lat lng phone email timezone currency is_active".split()
     )
     objects = PracticeQuerySet.as_manager()
 
@@ -177,7 +177,7 @@ class Practitioner(PracticeModel):
 
 
 class OpeningHours(PracticeModel):
-    """One stretch of a weekday in which the practice, or one practitioner, receives; local wall-clock times."""
+    """One stretch of a weekday in which the practice, or one practitioner, receives; wall-clock times."""
 
     class Weekday(models.IntegerChoices):
         MONDAY = 1, _("Monday")

@@ -43,7 +43,7 @@ def house_hours(*, practices: Collection[UUID]) -> dict[UUID, list[OpeningHours]
 
 
 def hours_for(*, practice_id: UUID, practitioners: Collection[UUID]) -> dict[UUID, list[OpeningHours]]:
-    """Return the hours that count for each practitioner: their own when they have any, else the practice's."""
+    """Return the hours that count for each practitioner: their own if they have any, else the practice's."""
     rows = OpeningHours.objects.filter(practice=practice_id)
     house: list[OpeningHours] = []
     own: dict[UUID, list[OpeningHours]] = defaultdict(list)

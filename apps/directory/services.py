@@ -124,7 +124,7 @@ def change_insurer(*, actor: Viewer, insurer: Insurer, **changes: Any) -> Insure
 
 
 def lock_settings(practice: Practice) -> None:
-    """Let one change of a practice's settings run at a time: two rooms of one name cannot slip past the check."""
+    """Let one change of a practice's settings run at a time: two rooms of one name cannot slip past."""
     Practice.objects.select_for_update(no_key=True).order_by("pk").get(pk=practice.pk)
 
 

@@ -13,8 +13,9 @@ from tests.agenda.scenes import Desk, clock, make_patient, make_type
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/appointments"
 CARD = {
-    "id", "patient", "practitioner", "assistant", "room", "type", "starts_at", "ends_at", "status", "confirmation",
-    "color", "note_count", "version", "arrived_at", "seated_at", "dismissed_at", "cancelled_at", "is_overbooked",
+    "id", "patient", "practitioner", "assistant", "room", "type", "starts_at", "ends_at", "status",
+    "confirmation", "color", "note_count", "version", "arrived_at", "seated_at", "dismissed_at",
+    "cancelled_at", "is_overbooked",
 }  # fmt: skip
 
 
@@ -28,7 +29,7 @@ class TestCreate:
 
         body = answer.json()
         assert answer.status_code == 201
-        assert CARD <= set(body)
+        assert set(body) >= CARD
         assert body["patient"] == {"id": str(desk.patients[0].pk), "display_name": "Camille DURAND1"}
         assert (body["starts_at"], body["ends_at"]) == (
             "2026-11-24T09:00:00+01:00",
@@ -274,7 +275,8 @@ class TestCleo:
             ("get", "", None),
             ("patch", "", {"version": 1, "starts_at": "2026-11-24T14:00:00"}),
             ("patch", "/cancel", {"reason": "x"}),
-            *[("post", f"/{verb}", None) for verb in ("confirm", "decline", "arrive", "seat", "complete", "no-show", "undo")],
+            *[("post", f"/{verb}", None) for verb in ("confirm", "decline", "arrive", "seat", "complete")],
+            *[("post", f"/{verb}", None) for verb in ("no-show", "undo")],
             ("get", "/notes", None),
             ("post", "/notes", {"body": "x"}),
         ],

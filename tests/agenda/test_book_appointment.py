@@ -102,7 +102,7 @@ class TestBookAppointment:
     def test_takes_the_time_right_after_another_visit(self, desk: Desk) -> None:
         desk.book(clock(9))
 
-        assert desk.book(clock(9, 30)).pk
+        assert desk.book(clock(9, 30)).status == "booked"
 
     def test_leaves_nothing_of_a_refused_booking(self, desk: Desk) -> None:
         desk.book(clock(9))
@@ -129,7 +129,7 @@ class TestBookAppointment:
                     practice=desk.house.practice, weekday=2, opens_at=opens, closes_at=closes
                 )
 
-        assert desk.book(clock(11, 45)).pk
+        assert desk.book(clock(11, 45)).status == "booked"
 
     def test_own_hours_of_a_practitioner_replace_the_house_hours(self, desk: Desk, acting) -> None:
         with acting(desk.actor):
@@ -141,7 +141,7 @@ class TestBookAppointment:
                 closes_at="08:00",
             )
 
-        assert desk.book(clock(6)).pk
+        assert desk.book(clock(6)).status == "booked"
         with pytest.raises(OutsideHours):
             desk.book(clock(10))
 
@@ -156,7 +156,7 @@ class TestBookAppointment:
 
         with pytest.raises(PractitionerAbsent, match="Ana Morel"):
             desk.book(clock(9, 45))
-        assert desk.book(clock(12)).pk
+        assert desk.book(clock(12)).status == "booked"
 
     def test_refuses_a_day_the_practice_is_closed(self, desk: Desk, acting) -> None:
         with acting(desk.actor):
@@ -228,7 +228,7 @@ class TestPatterns:
         desk.book(clock(9), type=crown)
 
         between = desk.book(clock(9, 10), 10, chair=1, patient=1)
-        assert between.pk
+        assert between.status == "booked"
         with pytest.raises(SlotTaken):
             desk.book(clock(9, 20), 10, chair=1, patient=2)
 
@@ -285,7 +285,7 @@ class TestOverride:
             desk.book(clock(9), patient=2)
 
     def test_opens_closed_hours(self, desk: Desk) -> None:
-        assert desk.book(clock(7), override_reason="Urgence").pk
+        assert desk.book(clock(7), override_reason="Urgence").status == "booked"
 
 
 class TestOccupancyConstraints:

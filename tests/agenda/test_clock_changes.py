@@ -83,7 +83,7 @@ class TestBookingAcrossTheNight:
         assert booked.ends_at.astimezone(PARIS).strftime("%H:%M") == "03:30"
         with pytest.raises(SlotTaken):
             desk.book(utc(SPRING, 1, 15), patient=1)
-        assert desk.book(utc(SPRING, 1, 30), patient=1).pk
+        assert desk.book(utc(SPRING, 1, 30), patient=1).status == "booked"
 
     def test_autumn_01_30_to_03_30_is_three_hours(self, desk: Desk, open_at_night) -> None:
         booked = desk.book(datetime(2026, 10, 25, 1, 30, tzinfo=PARIS), 180)
@@ -104,7 +104,7 @@ class TestOpeningPeriods:
     def test_the_house_opens_at_eight_on_the_wall_on_both_sides(self, desk: Desk) -> None:
         for monday in (date(2026, 3, 30), date(2026, 10, 26)):
             eight = datetime(monday.year, monday.month, monday.day, 8, tzinfo=PARIS)
-            assert desk.book(eight).pk
+            assert desk.book(eight).status == "booked"
             with pytest.raises(OutsideHours):
                 desk.book(eight - timedelta(minutes=15), patient=1)
 

@@ -119,5 +119,5 @@ class TestAbsences:
     def test_bookings_before_and_after_stand(self, desk: Desk, api, ana) -> None:
         api(ana).post(ABSENCES, self.body(desk))
 
-        assert desk.book(clock(9, 30)).pk
-        assert desk.book(clock(12)).pk
+        assert desk.book(clock(9, 30)).status == "booked"
+        assert desk.book(clock(12)).status == "booked"

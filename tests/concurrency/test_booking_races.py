@@ -1,7 +1,7 @@
 """Many hands on the same slots, each on a connection of its own.
 
-The lock and the exclusion constraint each sell a slot once by themselves; with neither it is sold to everybody. What only
-the lock can keep, because no constraint states it, has a pair of its own: a booking against an absence being written.
+The lock and the exclusion constraint each sell a slot once by themselves; with neither it is sold to everybody.
+What only the lock can keep has a pair of its own: a booking against an absence being written.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ def race(work: Callable[[int], Any], hands: int = HANDS) -> Counter[str]:
         try:
             connection.ensure_connection()
             barrier.wait()
-            for outcome in work(number):
-                ends.append(outcome)
+            ends.extend(work(number))
         finally:
             connections.close_all()
 
@@ -118,7 +117,7 @@ class TestOneSlot:
         monkeypatch.setattr(booking, "refuse_conflicts", lambda *args, **kwargs: None)
 
         ends = race(lambda n: [attempt(lambda: desk.book(clock(9), patient=n))])
-        # Both sides may insert before either checks: PostgreSQL then breaks a deadlock, which is why there is a lock.
+        # Both sides may insert before either checks: PostgreSQL then breaks a deadlock. Hence the lock.
         assert ends["booked"] == 1
         assert set(ends) <= {"booked", "SLOT_TAKEN", "ROOM_TAKEN", "DeadlockDetected"}
 
@@ -192,7 +191,7 @@ class TestAgainstAnAbsence:
 class TestMix:
     def test_bookings_and_moves_leave_no_overlap_and_no_deadlock(self, desk: Desk) -> None:
         def hands(number: int) -> list[str]:
-            dice = random.Random(number)
+            dice = random.Random(number)  # noqa: S311 - a repeatable mix, not a secret
             mine, ends = [], []
             for _try in range(25):
                 start = clock(8) + timedelta(minutes=15 * dice.randrange(40))

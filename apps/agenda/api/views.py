@@ -97,7 +97,10 @@ class AppointmentViewSet(BaseViewSet):
 
     @extend_schema(request=BookInput, responses={201: AppointmentOutput})
     def create(self, request: Request) -> Response:
-        """Book; 409 SLOT_TAKEN, ROOM_TAKEN, PATIENT_BUSY, OUTSIDE_HOURS, PRACTITIONER_ABSENT or ROOM_NOT_SUITABLE."""
+        """Book.
+
+        409 SLOT_TAKEN, ROOM_TAKEN, PATIENT_BUSY, OUTSIDE_HOURS, PRACTITIONER_ABSENT or ROOM_NOT_SUITABLE.
+        """
         booked = services.book_appointment(
             actor=request.user, practice=request.user.practice, at=timezone.now(), **self.parsed()
         )

@@ -25,7 +25,10 @@ def create_absence(
     practitioner: Practitioner | None = None,
     **fields: Any,
 ) -> Absence:
-    """Note that somebody is away, or that the practice is closed; visits already booked stay and are to be moved by people."""
+    """Note that somebody is away, or that the practice is closed.
+
+    Visits already booked stay: people move them.
+    """
     absence = Absence(
         practice=practice, practitioner=practitioner, starts_at=starts_at, ends_at=ends_at, **fields
     )

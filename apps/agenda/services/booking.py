@@ -58,9 +58,10 @@ def book_appointment(
 ) -> Appointment:
     """Book a visit; without an end or a duration it lasts as long as its type.
 
-    Refuses time that is taken (SlotTaken, RoomTaken, PatientBusy), closed (OutsideHours, PractitionerAbsent), an unsuitable
-    room (RoomNotSuitable) and anything of another practice. With `override_reason`, and the permission for it, taken and
-    closed time is allowed: the visit then holds what is free, and shares the rest.
+    Refuses time that is taken (SlotTaken, RoomTaken, PatientBusy) or closed (OutsideHours,
+    PractitionerAbsent), an unsuitable room (RoomNotSuitable) and anything of another practice. With
+    `override_reason`, and the permission for it, taken and closed time is allowed: the visit then holds what
+    is free, and shares the rest.
     """
     if actor.practice_id not in (None, practice.pk):
         raise NotVisible
@@ -109,8 +110,9 @@ def move_appointment(
 ) -> Appointment:
     """Move, resize or reassign a visit; the length stays unless an end or a duration is given.
 
-    Refuses what booking refuses, a visit that was changed since `version` was read (Stale), a cancelled or missed one
-    (IllegalTransition), and a finished one without the stronger permission. A new start asks the patient anew.
+    Refuses what booking refuses, a visit that was changed since `version` was read (Stale), a cancelled or
+    missed one (IllegalTransition), and a finished one without the stronger permission. A new start asks the
+    patient anew.
     """
     if unknown := set(changes) - MOVABLE_FIELDS:
         raise TypeError(f"a move does not change {sorted(unknown)}")
@@ -149,12 +151,12 @@ def in_utc(moment: datetime) -> datetime: ...
 @overload
 def in_utc(moment: None) -> None: ...
 def in_utc(moment: datetime | None) -> datetime | None:
-    """Return the moment in UTC: adding minutes to a zoned datetime would follow the wall clock, an hour off at night."""
+    """Return the moment in UTC: minutes added to a zoned one follow the wall clock, off on some nights."""
     return None if moment is None else moment.astimezone(UTC)
 
 
 def end_of_visit(starts_at: datetime, ends_at: datetime | None, minutes: int | None) -> datetime | None:
-    """Return the end that was asked for, if any; an end and a duration that contradict each other are refused."""
+    """Return the end that was asked for, if any; refuse an end and a duration that contradict each other."""
     if minutes is None:
         return ends_at
     by_length = starts_at + timedelta(minutes=minutes)
@@ -173,7 +175,8 @@ def settle(
 ) -> set[UUID]:
     """Lock what the visit needs and run every check under the locks; return the resources it will share.
 
-    The locks cover the former resources of a moved visit too, so that two moves that swap places never wait for each other.
+    The locks cover the former resources of a moved visit too, so that two moves that swap places never
+    wait for each other.
     """
     check_length(appointment.starts_at, appointment.ends_at)
     appointment.clean_fields(exclude=REFERENCES)

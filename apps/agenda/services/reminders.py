@@ -1,7 +1,7 @@
 """Reminders of visits: rows of the message queue, written with the visit, dropped with it, never doubled.
 
-An email a week before, an SMS two days before, and a last SMS the day before to whoever has not confirmed. What the
-patient does not want, or cannot receive, goes on the other channel. Nothing says why the patient comes.
+An email a week before, an SMS two days before, and a last SMS the day before to whoever has not confirmed.
+What the patient does not want, or cannot receive, goes on the other channel. Nothing says why they come.
 """
 
 from __future__ import annotations

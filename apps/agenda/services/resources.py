@@ -1,9 +1,9 @@
 """Time held of people and rooms: who is needed when, locked in one order, checked once, written afresh.
 
-Why row locks: `FOR NO KEY UPDATE` on the rows themselves costs what an advisory lock costs, needs no key function that
-could collide, and re-reads under the lock what the rules look at (in use, practice, room kind). Foreign-key checks of
-other writers take `FOR KEY SHARE`, which it does not block. The order is the same for everybody: practitioners by key,
-rooms by key, patients by key. The exclusion constraint keeps the last word.
+Why row locks: `FOR NO KEY UPDATE` on the rows themselves costs what an advisory lock costs, needs no key
+function that could collide, and re-reads under the lock what the rules look at (in use, practice, room kind).
+Foreign-key checks of other writers take `FOR KEY SHARE`, which it does not block. The order is the same for
+everybody: practitioners by key, rooms by key, patients by key. The exclusion constraint keeps the last word.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def locked(model: Any, keys: Collection[UUID]) -> dict[UUID, Any]:
 def claims_of(appointment: Appointment) -> list[Claim]:
     """Return the time an appointment needs; none when it is cancelled or missed, less when it ended early.
 
-    The room is held for its preparation and cleaning as well; the pattern says when the practitioner and the assistant are
-    needed inside the visit, so that one practitioner can serve two chairs.
+    The room is held for its preparation and cleaning as well; the pattern says when the practitioner and the
+    assistant are needed inside the visit, so that one practitioner can serve two chairs.
     """
     starts_at, ends_at = appointment.starts_at, appointment.ends_at
     if appointment.status not in HOLDING:
@@ -121,41 +121,36 @@ def claims_of(appointment: Appointment) -> list[Claim]:
     claims = [
         Claim(Kind.ROOM, appointment.room_id, starts_at - before, ends_at + after),
         Claim(Kind.PATIENT, appointment.patient_id, starts_at, ends_at),
-        *stretches(
-            Kind.PRACTITIONER, appointment.practitioner_id, appointment.pattern, "X", starts_at, ends_at
-        ),
     ]
+    for since, until in stretches(appointment.pattern, "X", starts_at, ends_at):
+        claims.append(Claim(Kind.PRACTITIONER, appointment.practitioner_id, since, until))
     if appointment.assistant_id:
-        needed = stretches(
-            Kind.ASSISTANT, appointment.assistant_id, appointment.pattern, "X/", starts_at, ends_at
-        )
-        claims += needed
+        for since, until in stretches(appointment.pattern, "X/", starts_at, ends_at):
+            claims.append(Claim(Kind.ASSISTANT, appointment.assistant_id, since, until))
     return sorted(claims, key=lambda claim: (claim.resource_id, claim.starts_at))
 
 
 def stretches(
-    kind: str, resource_id: UUID, pattern: str, signs: str, starts_at: datetime, ends_at: datetime
-) -> list[Claim]:
-    """Return the runs of `signs` in a pattern as claims; the whole time when the pattern asks for nobody in particular.
+    pattern: str, signs: str, starts_at: datetime, ends_at: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Return the runs of `signs` in a pattern as periods; the whole time when the pattern names nobody.
 
     The pattern is cut where the visit is shorter; where it is longer its last sign goes on.
     """
     step = timedelta(minutes=STEP_MINUTES)
-    claims: list[Claim] = []
+    runs: list[tuple[datetime, datetime]] = []
     moment, index = starts_at, 0
     while pattern and moment < ends_at:
         following = min(moment + step, ends_at)
         if pattern[min(index, len(pattern) - 1)] in signs:
-            if claims and claims[-1].ends_at == moment:
-                claims[-1] = Claim(kind, resource_id, claims[-1].starts_at, following)
-            else:
-                claims.append(Claim(kind, resource_id, moment, following))
+            touching = bool(runs) and runs[-1][1] == moment
+            runs[-1:] = [(runs[-1][0], following)] if touching else [*runs[-1:], (moment, following)]
         moment, index = following, index + 1
-    return claims or [Claim(kind, resource_id, starts_at, ends_at)]
+    return runs or [(starts_at, ends_at)]
 
 
 def refuse_conflicts(appointment: Appointment, claims: Collection[Claim], *, rows: Locked) -> None:
-    """Raise the refusal that names the resource which is taken; the practitioner's comes before room and patient."""
+    """Raise the refusal that names what is taken; the practitioner comes before room and patient."""
     found = conflicts(appointment, claims)
     if not found:
         return
@@ -212,8 +207,8 @@ def refusal(appointment: Appointment, claim: Claim, taken: DateTimeTZRange, rows
 def hold(appointment: Appointment, claims: Collection[Claim], *, shared: Collection[UUID] = ()) -> None:
     """Write the time an appointment holds, replacing what it held.
 
-    Resources in `shared` are knowingly booked twice: their rows do not block. Another transaction that got past the
-    check meets the exclusion constraint here and is refused as the check would have refused it.
+    Resources in `shared` are knowingly booked twice: their rows do not block. Another transaction that got past
+    the check meets the exclusion constraint here and is refused as the check would have refused it.
     """
     Occupancy.objects.filter(appointment=appointment.pk).delete()
     rows = [
@@ -234,7 +229,7 @@ def hold(appointment: Appointment, claims: Collection[Claim], *, shared: Collect
 
 
 def taken_meanwhile(error: IntegrityError, claims: Collection[Claim]) -> Exception:
-    """Return the refusal a violation of the exclusion constraint stands for; any other violation is a fault."""
+    """Return the refusal a violation of the exclusion constraint means; any other violation is a fault."""
     diagnosis = getattr(error.__cause__, "diag", None)
     if (
         diagnosis is None

@@ -144,7 +144,7 @@ def opening_periods(
 ) -> list[tuple[datetime, datetime]]:
     """Return the open time from `first` to `last` as UTC periods, touching ones joined.
 
-    Hours are wall-clock times: a day of the spring change is an hour shorter, one of the autumn change an hour longer.
+    Hours are wall-clock times: the day of the spring change is an hour shorter, that of autumn longer.
     """
     rows = list(hours)
     periods: list[tuple[datetime, datetime]] = []

@@ -48,8 +48,8 @@ WRITTEN = [
 def change_appointment(*, actor: Viewer, appointment: Appointment, verb: str, at: datetime) -> Appointment:
     """Apply one verb: confirm, decline, arrive, seat, complete, no-show or undo.
 
-    Refuses a verb the visit's state does not allow (IllegalTransition, with those it does), one the role may not use, and
-    an undo whose time was given to somebody else meanwhile (SlotTaken, RoomTaken, PatientBusy).
+    Refuses a verb the visit's state does not allow (IllegalTransition, with those it does), one the role may
+    not use, and an undo whose time was given away meanwhile (SlotTaken, RoomTaken, PatientBusy).
     """
     return step(actor, appointment, verb, at)
 
@@ -58,7 +58,7 @@ def change_appointment(*, actor: Viewer, appointment: Appointment, verb: str, at
 def cancel_appointment(
     *, actor: Viewer, appointment: Appointment, at: datetime, reason: str = "", cancelled_by: str = "practice"
 ) -> Appointment:
-    """Cancel a visit for the patient or for the practice; its time is free again and its reminders are dropped.
+    """Cancel a visit for the patient or for the practice; its time is free again, its reminders are dropped.
 
     Refuses a visit that has begun or already ended (IllegalTransition).
     """

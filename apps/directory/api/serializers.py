@@ -44,8 +44,8 @@ class PractitionerOutput(serializers.ModelSerializer[Practitioner]):
     class Meta:
         model = Practitioner
         fields = (
-            "id", "practice", "kind", "title", "first_name", "last_name", "display_name", "speciality", "rpps", "am_number",
-            "color", "default_room", "is_active", "has_own_hours", "opening_hours",
+            "id", "practice", "kind", "title", "first_name", "last_name", "display_name", "speciality",
+            "rpps", "am_number", "color", "default_room", "is_active", "has_own_hours", "opening_hours",
         )  # fmt: skip
 
     @extend_schema_field(serializers.BooleanField())
