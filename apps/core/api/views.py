@@ -53,9 +53,18 @@ class BaseViewSet(GenericViewSet[Any]):
                 )
             )
 
+    @property
+    def caller(self) -> Any:
+        """Who calls: a user of ours, once the permission table let them in."""
+        return self.request.user
+
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Return the answer's serializer of the current action."""
-        return self.serializers.get(self.action) or self.serializers.get("retrieve") or super().get_serializer_class()
+        return (
+            self.serializers.get(self.action)
+            or self.serializers.get("retrieve")
+            or super().get_serializer_class()
+        )
 
     def parsed(self, partial: bool = False) -> dict[str, Any]:
         """Return the validated body of the current action."""
