@@ -130,7 +130,9 @@ def render(
 
 
 def preview(template: NotificationTemplate, *, practice: Practice | None) -> Rendered:
-    """Fill a text with sample values."""
+    """Fill a text with sample values; the text of a message that is no more is shown as it stands."""
+    if template.key not in MESSAGES:
+        return Rendered(template.subject, template.body)
     return render(template, message_of(template.key).sample, practice=practice)
 
 

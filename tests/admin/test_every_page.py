@@ -39,6 +39,10 @@ EXPECTED: dict[str, Row] = {
     "directory.practitioner": Row(f"{DENTAL} root", "dora root", "dora root"),
     "directory.room": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "directory.insurer": Row(f"{DENTAL} ines omar nora root", "", "ines nora"),
+    "notifications.notificationtemplate": Row(DENTAL, "dora", "dora"),
+    "notifications.notificationjob": Row(DENTAL),
+    "notifications.notificationlog": Row(DENTAL),
+    "notifications.suppression": Row(DENTAL, DENTAL),
 }
 # Rows everybody who opens the page sees, whichever house they belong to.
 SHARED = {"auth.group", "directory.insurer"}

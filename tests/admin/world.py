@@ -16,6 +16,8 @@ from apps.accounts.roles import Role
 from apps.audit.models import AuditEntry
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
+from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
+from apps.notifications.services import enqueue, suppress
 from tests.cast import CASTING, House, make_user
 
 
@@ -118,3 +120,45 @@ def an_insurer(world: World, who: str, n: int) -> Any:
     if world.people[who].insurer_id:
         return world.people[who].insurer
     return Insurer.objects.create(name=f"Mutuelle {n}", code=uuid4().hex[:12])
+
+
+@makes("notifications.notificationtemplate")
+def a_text(world: World, who: str, n: int) -> Any:
+    return NotificationTemplate.objects.create(
+        practice=world.practice_of(who), key=f"test.{uuid4().hex[:12]}", channel="sms", body="{{ date }}"
+    )
+
+
+@makes("notifications.notificationjob")
+def a_message(world: World, who: str, n: int) -> NotificationJob:
+    return enqueue(
+        actor=CASTING,
+        practice=world.practice_of(who),
+        template="appointment.reminder",
+        channel="sms",
+        recipient="+33612345678",
+        language="fr",
+        context={"date": "24/11/2026", "time": "09:30"},
+        due_at=world.at + timedelta(days=1),
+        unique_key=uuid4().hex,
+        cause_type="test.world",
+        cause_id=uuid4(),
+        at=world.at,
+    )
+
+
+@makes("notifications.notificationlog")
+def a_step(world: World, who: str, n: int) -> Any:
+    return NotificationLog.objects.get(job=a_message(world, who, n))
+
+
+@makes("notifications.suppression")
+def a_suppression(world: World, who: str, n: int) -> Any:
+    return suppress(
+        actor=CASTING,
+        practice_id=world.practice_of(who).pk,
+        channel="email",
+        recipient=f"{uuid4().hex}@example.org",
+        reason=Suppression.Reason.MANUAL,
+        at=world.at,
+    )
