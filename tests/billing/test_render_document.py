@@ -27,13 +27,6 @@ from tests.billing.making import MAKER, make_issued, make_patient
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def _texts(db):
-    from apps.notifications.texts import ensure_house_texts
-
-    ensure_house_texts(actor=MAKER)
-
-
 def text_of(pdf: bytes) -> str:
     """Return what a PDF says, by pdftotext."""
     found = subprocess.run(["pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True)
