@@ -29,6 +29,21 @@ from apps.accounts.services import (
 )
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
 
+# Django keeps the names of permissions untranslated; these are the house's own ones, to read.
+RIGHTS = {
+    "patients.merge_patient": _("merge"),
+    "patients.export_patient": _("export the list"),
+    "patients.view_restricted_patient": _("see restricted files"),
+    "agenda.override_appointment": _("book over another one"),
+    "agenda.change_completed_appointment": _("change one that is done"),
+    "clinical.cancel_treatment": _("cancel"),
+    "clinical.complete_treatment": _("mark as carried out"),
+    "billing.issue_invoice": _("issue"),
+    "billing.credit_invoice": _("credit"),
+    "billing.refund_payment": _("refund"),
+    "notifications.test_notification": _("send a test"),
+    "notifications.retry_notificationjob": _("send again"),
+}
 VERBS = {"view": _("see"), "add": _("add"), "change": _("change"), "delete": _("delete")}
 
 
@@ -233,7 +248,8 @@ def rights_in_words(role: str) -> list[tuple[str, str]]:
             if app != meta.app_label:
                 continue
             if codename in custom:
-                found.setdefault(str(meta.verbose_name_plural), []).append(custom[codename])
+                said = str(RIGHTS.get(permission, custom[codename]))
+                found.setdefault(str(meta.verbose_name_plural), []).append(said)
             elif name == meta.model_name and verb in VERBS:
                 found.setdefault(str(meta.verbose_name_plural), []).append(str(VERBS[verb]))
     return [(capfirst(kind), ", ".join(verbs)) for kind, verbs in sorted(found.items())]

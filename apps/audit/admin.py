@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -66,8 +67,8 @@ class ActorFilter(DropdownFilter):  # type: ignore[misc]  # unfold ships no type
 class AuditEntryAdmin(ServiceModelAdmin):
     """Who changed what, when and from where; nobody changes it here."""
 
-    list_display = ("timestamp", "actor_shown", "event", "kind", "verb", "object_link", "changed_fields")
-    list_display_links = ("timestamp",)
+    list_display = ("when", "actor_shown", "event", "kind", "verb", "object_link", "changed_fields")
+    list_display_links = ("when",)
     list_filter = (
         KindFilter,
         ActorFilter,
@@ -110,6 +111,11 @@ class AuditEntryAdmin(ServiceModelAdmin):
         """Return the action and the entry's number."""
         return f"{obj.event} ({obj.pk})"
 
+    @admin.display(description=_("time"), ordering="id")
+    def when(self, obj: AuditEntry) -> str:
+        """Return the time, short; entries are numbered as they are written."""
+        return formats.date_format(timezone.localtime(obj.timestamp), "SHORT_DATETIME_FORMAT")
+
     @admin.display(description=_("actor"), ordering="actor")
     def actor_shown(self, obj: AuditEntry) -> str:
         """Return who did it."""
@@ -137,7 +143,7 @@ class AuditEntryAdmin(ServiceModelAdmin):
         try:
             address = reverse(f"admin:{kind.app_label}_{kind.model}_change", args=(obj.object_pk,))
         except NoReverseMatch:
-            return obj.object_pk
+            return obj.object_pk[-12:]
         return format_html(
             '<a class="text-primary-700 dark:text-primary-400" href="{}">{}</a>', address, obj.object_pk[-12:]
         )

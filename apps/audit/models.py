@@ -1,4 +1,4 @@
-"""What is remembered: one entry per changed row."""
+"""What is remembered: one entry per changed row, one per reading or refusal, and the seals that chain both."""
 
 from __future__ import annotations
 
@@ -46,13 +46,20 @@ def bound_event() -> str:
     return current().action
 
 
+class OwnTransaction(models.Func):
+    """The number of the inserting transaction, as a plain integer: it does not wrap, and orders by itself."""
+
+    template = "(pg_current_xact_id()::text::bigint)"
+    output_field = models.BigIntegerField()
+
+
 class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no types
     """One changed row: who, what, when, from where; append-only.
 
     The columns' defaults read the bound context, so single and bulk inserts carry the actor alike.
-    `object_repr` and `actor_email` stay blank: they would store names. `actor` and `content_type` do nothing on
-    delete, because an append-only table cannot be rewritten when a user goes; role and owner are snapshots for
-    the same reason.
+    `object_repr` and `actor_email` stay blank: they would store names. `actor` and `content_type` do nothing
+    on delete, because an append-only table cannot be rewritten when a user goes; role and owner are snapshots
+    for the same reason.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -88,6 +95,7 @@ class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no t
     practice_id = models.UUIDField(_("practice"), null=True, blank=True)
     insurer_id = models.UUIDField(_("insurer"), null=True, blank=True)
     payload_sha256 = models.CharField(_("payload fingerprint"), max_length=64)
+    xid = models.BigIntegerField(_("transaction"), db_default=OwnTransaction(), editable=False)
 
     objects = AuditEntryQuerySet.as_manager()
 
@@ -105,6 +113,7 @@ class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no t
                 name="audit_entry_insurer",
                 condition=models.Q(insurer_id__isnull=False),
             ),
+            models.Index("xid", "id", name="audit_entry_sealing"),
             BrinIndex("timestamp", name="audit_entry_time"),
         ]
 
@@ -116,3 +125,124 @@ class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no t
         """Kind of the object, as `billing.invoice`."""
         kind = ContentType.objects.get_for_id(self.content_type_id)
         return f"{kind.app_label}.{kind.model}"
+
+
+class AccessEntry(models.Model):
+    """One reading of sensitive data, refusal, login or logout: who, what, when, from where; append-only.
+
+    Kept twelve months, then dropped by month; the database itself refuses to drop younger ones.
+    """
+
+    class Kind(models.TextChoices):
+        READ = "read", _("reading")
+        DENIED = "denied", _("refusal")
+        LOGIN = "login", _("login")
+        LOGIN_FAILED = "login_failed", _("failed login")
+        LOGOUT = "logout", _("logout")
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    event = models.CharField(_("action"), max_length=80, default=bound_event)
+    content_type = models.ForeignKey(
+        ContentType,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("kind of object"),
+    )
+    object_pk = models.CharField(_("object"), max_length=64, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        blank=True,
+        default=bound_actor,
+        related_name="+",
+        verbose_name=_("actor"),
+    )
+    actor_role = models.CharField(_("role"), max_length=60, default=bound_role)
+    practice_id = models.UUIDField(_("practice"), null=True, blank=True)
+    insurer_id = models.UUIDField(_("insurer"), null=True, blank=True)
+    remote_addr = models.GenericIPAddressField(_("address"), null=True, blank=True, default=bound_address)
+    user_agent = models.CharField(_("browser"), max_length=256, blank=True, default=bound_agent)
+    cid = models.CharField(_("request"), max_length=64, blank=True, default=bound_request)
+    timestamp = models.DateTimeField(_("time"), default=timezone.now)
+    # Route, method, code, reason or the keyed hash of a tried account: never what somebody typed.
+    detail = models.JSONField(_("details"), default=dict, blank=True)
+    xid = models.BigIntegerField(_("transaction"), db_default=OwnTransaction(), editable=False)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access entry")
+        verbose_name_plural = _("access trail")
+        default_permissions = ("view",)
+        indexes = [
+            models.Index("content_type", "object_pk", models.F("id").desc(), name="audit_access_object"),
+            models.Index("actor", models.F("id").desc(), name="audit_access_actor"),
+            models.Index("practice_id", models.F("id").desc(), name="audit_access_practice"),
+            models.Index("xid", "id", name="audit_access_sealing"),
+            BrinIndex("timestamp", name="audit_access_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.pk}"
+
+
+class AuditSeal(models.Model):
+    """One link of a chain: what an entry said when it was sealed, bound to the link before.
+
+    A chain begins with an `epoch` seal, and has another whenever it goes on in another database cluster, whose
+    transactions count from anew. A `tombstone` stands for expired entries that were dropped with their seals.
+    """
+
+    class Chain(models.TextChoices):
+        ENTRIES = "entries", _("changes")
+        ACCESS = "access", _("accesses")
+
+    class Kind(models.TextChoices):
+        ENTRY = "entry", _("entry")
+        EPOCH = "epoch", _("epoch")
+        TOMBSTONE = "tombstone", _("tombstone")
+
+    id = models.BigAutoField(primary_key=True)
+    chain = models.CharField(_("chain"), max_length=8, choices=Chain.choices)
+    sequence = models.BigIntegerField(_("sequence"))
+    kind = models.CharField(_("kind"), max_length=9, choices=Kind.choices, default=Kind.ENTRY)
+    entry_id = models.BigIntegerField(_("entry"), null=True)
+    xid = models.BigIntegerField(_("transaction"))
+    digest = models.CharField(_("digest"), max_length=64)
+    previous_mac = models.CharField(_("previous seal"), max_length=64, blank=True)
+    mac = models.CharField(_("seal"), max_length=64)
+    facts = models.JSONField(_("facts"), default=dict)
+    sealed_at = models.DateTimeField(_("sealed"))
+
+    class Meta:
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["chain", "sequence"], name="audit_seal_sequence"),
+            models.UniqueConstraint(fields=["chain", "entry_id"], name="audit_seal_entry"),
+            models.CheckConstraint(
+                condition=models.Q(kind="entry", entry_id__isnull=False)
+                | models.Q(~models.Q(kind="entry"), entry_id__isnull=True),
+                name="audit_seal_kind",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                "chain",
+                models.F("sequence").desc(),
+                name="audit_seal_marks",
+                condition=~models.Q(kind="entry"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.sequence}"

@@ -119,6 +119,10 @@ def in_words(field: Any, value: Any, names: Names) -> str:
         return str(dict(field.flatchoices).get(value, value))
     if isinstance(field, models.DateTimeField) and (moment := as_moment(value)):
         return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {item}" for key, item in value.items() if item not in (None, ""))
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
     return str(value)
 
 

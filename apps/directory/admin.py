@@ -6,11 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
 from apps.core.admin.forms import RefusableForm
@@ -183,7 +182,6 @@ class RoomAdmin(OwnedAdmin):
     search_fields = ("name",)
     ordering = ("position", "name", "pk")
     fields = (("name", "kind"), ("color", "position"), "equipment", "is_active")
-    formfield_overrides = {models.JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
         """Leave out the rooms taken out of use."""
@@ -191,7 +189,14 @@ class RoomAdmin(OwnedAdmin):
         return rows
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Choose the colour by sight."""
+        """Choose the colour by sight; type equipment as words."""
+        if db_field.name == "equipment":
+            return WordsField(
+                label=db_field.verbose_name,
+                required=False,
+                help_text=_("Separated by commas."),
+                widget=UnfoldAdminTextInputWidget,
+            )
         return by_sight(super().formfield_for_dbfield(db_field, request, **kwargs), db_field)
 
 
@@ -216,6 +221,22 @@ class InsurerAdmin(ServiceModelAdmin):
         """Let an insurer's people change their own card only."""
         own = obj is None or obj.pk == self.actor(request).insurer_id
         return own and super().has_change_permission(request, obj)
+
+
+class WordsField(forms.CharField):
+    """A list of words, typed with commas between them."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show the list as text."""
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        """Return the words."""
+        return [word.strip() for word in str(super().clean(value) or "").split(",") if word.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare as lists."""
+        return bool(list(initial or []) != self.clean(data))
 
 
 def by_sight(field: Any, db_field: Any) -> Any:

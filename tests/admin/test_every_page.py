@@ -39,13 +39,22 @@ EXPECTED: dict[str, Row] = {
     "directory.practitioner": Row(f"{DENTAL} root", "dora root", "dora root"),
     "directory.room": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "directory.insurer": Row(f"{DENTAL} ines omar nora root", "", "ines nora"),
+    "catalog.act": Row(DENTAL),
+    "catalog.tariff": Row(DENTAL),
+    "catalog.vatcode": Row(DENTAL),
+    "catalog.practicefee": Row(DENTAL, "dora", "dora", "dora"),
+    "patients.patient": Row(DENTAL, DENTAL, DENTAL),
+    "patients.household": Row(DENTAL, DENTAL, DENTAL),
+    "patients.patientcontact": Row(DENTAL),
+    "patients.consentform": Row(DENTAL),
+    "patients.alert": Row(DENTAL, "", CARE),
     "notifications.notificationtemplate": Row(DENTAL, "dora", "dora"),
     "notifications.notificationjob": Row(DENTAL),
     "notifications.notificationlog": Row(DENTAL),
     "notifications.suppression": Row(DENTAL, DENTAL),
 }
 # Rows everybody who opens the page sees, whichever house they belong to.
-SHARED = {"auth.group", "directory.insurer"}
+SHARED = {"auth.group", "catalog.act", "catalog.tariff", "catalog.vatcode", "directory.insurer"}
 
 
 def labels() -> list[str]:

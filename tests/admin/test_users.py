@@ -53,7 +53,7 @@ class TestCreating:
 
     def test_writes_the_owner_an_invitation(self, dora: User, browser) -> None:
         browser(dora).post(ADD, form())
-        job = NotificationJob.objects.get(template="account.invitation")
+        job = NotificationJob.objects.get(template_key="account.invitation")
         assert job.cause_id == User.objects.get(email="lou@test.test").pk
 
     @pytest.mark.parametrize("role", ["admin", "insurer_admin", "pharmacist"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,10 +14,18 @@ from django.utils import timezone
 from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
 from apps.audit.models import AuditEntry
+from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
 from apps.notifications.services import enqueue, suppress
+from apps.patients.services import (
+    add_alert,
+    add_contact,
+    create_household,
+    record_consent,
+    register_patient,
+)
 from tests.cast import CASTING, House, make_user
 
 
@@ -162,3 +170,71 @@ def a_suppression(world: World, who: str, n: int) -> Any:
         reason=Suppression.Reason.MANUAL,
         at=world.at,
     )
+
+
+@makes("catalog.vatcode")
+def a_vat_code(world: World, who: str, n: int) -> Any:
+    return VatCode.objects.create(
+        code=f"V{uuid4().hex[:12]}".upper(), label_fr="Taux", label_en="Rate", rate_bp=2000
+    )
+
+
+@makes("catalog.act")
+def an_act(world: World, who: str, n: int) -> Any:
+    return Act.objects.create(
+        code=f"A{uuid4().hex[:12]}".upper(),
+        code_system="HN",
+        label_fr="Soin",
+        label_en="Care",
+        category="aesthetic",
+        duration_minutes=20,
+        vat_code=a_vat_code(world, who, n),
+    )
+
+
+@makes("catalog.tariff")
+def a_tariff(world: World, who: str, n: int) -> Any:
+    act = an_act(world, who, n)
+    return Tariff.objects.create(act=act, valid_from=date(2026, 1, 1), price=2300, basket="libre")
+
+
+@makes("catalog.practicefee")
+def a_fee(world: World, who: str, n: int) -> Any:
+    return PracticeFee.objects.create(practice=world.practice_of(who), act=an_act(world, who, n), price=2500)
+
+
+@makes("patients.patient")
+def a_patient(world: World, who: str, n: int) -> Any:
+    return register_patient(
+        actor=CASTING,
+        practice=world.practice_of(who),
+        at=world.at,
+        first_name="Jeanne",
+        last_name=f"Nom{n}",
+        allow_duplicate=True,
+    )
+
+
+@makes("patients.household")
+def a_household(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return create_household(
+        actor=CASTING, practice=patient.practice, name=f"Famille {n}", at=world.at, guarantor=patient
+    )
+
+
+@makes("patients.patientcontact")
+def a_contact(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return add_contact(actor=CASTING, patient=patient, at=world.at, relation="emergency", name=f"Marc {n}")
+
+
+@makes("patients.consentform")
+def a_consent(world: World, who: str, n: int) -> Any:
+    return record_consent(actor=CASTING, patient=a_patient(world, who, n), at=world.at, kind="sms")
+
+
+@makes("patients.alert")
+def an_alert(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return add_alert(actor=CASTING, patient=patient, at=world.at, kind="allergy", label=f"Latex {n}")

@@ -106,6 +106,7 @@ def ask(
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
         "title": spec.label,
+        "object": rows[0] if len(rows) == 1 else None,
         "spec": spec,
         "objects": [model_admin.object_label(row) for row in rows],
         "selected": [str(row.pk) for row in rows] if "action" in request.POST else [],

@@ -209,7 +209,8 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Any:
         """Name the objects themselves; what may go with them is the service's to decide."""
-        return [self.object_label(obj) for obj in objs], {}, set(), []
+        labels = [self.object_label(obj) for obj in objs]
+        return labels, {self.opts.verbose_name_plural: len(labels)}, set(), []
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer the actions the role grants; Django's bulk deletion would go past the services."""
@@ -255,6 +256,13 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
         if page is None:
             run(self, request, [obj], spec)
         return page or back
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Return the visible object, carrying what its page calls it (templates only know the object)."""
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            obj.shown_as = self.object_label(obj)
+        return obj
 
     def visible_object(self, request: HttpRequest, object_id: str) -> Any:
         """Return the object, or answer 404 for one that this user cannot see."""
