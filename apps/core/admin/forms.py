@@ -9,9 +9,13 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.core.clock import from_wall_clock
 from apps.core.errors import DomainError
+from apps.core.money import format_money, parse_money
 
 Refusal = DomainError | ValidationError
 
@@ -71,3 +75,38 @@ class WallClockField(forms.SplitDateTimeField):
             return from_wall_clock(datetime.combine(day, hour), timezone.get_current_timezone())
         except DomainError as refusal:
             raise ValidationError(str(refusal), code="nonexistent") from refusal
+
+
+class MoneyField(forms.CharField):
+    """An amount typed as people write it (`1 234,56`), kept as an integer of the currency's minor unit."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def __init__(self, *, currency: str, least: int | None = None, **kwargs: Any) -> None:
+        self.currency, self.least = currency, least
+        super().__init__(**kwargs)
+        self.widget.attrs.update({"inputmode": "decimal", "autocomplete": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a stored amount with its currency; what was just typed stays as it was."""
+        return format_money(value, self.currency, get_language() or "fr") if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> Any:
+        """Return minor units, or None for nothing."""
+        text = super().clean(value)
+        if text in self.empty_values:
+            return None
+        try:
+            amount = parse_money(text, self.currency)
+        except DomainError as refusal:
+            raise ValidationError(str(refusal), code="money") from refusal
+        if self.least is not None and amount < self.least:
+            raise ValidationError(_("This amount is too small."), code="least")
+        return amount
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare as amounts."""
+        try:
+            return bool(initial != self.clean(data))
+        except ValidationError:
+            return True

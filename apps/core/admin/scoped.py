@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_permission_codename
 from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
-from apps.core.admin.forms import WallClockField
+from apps.core.admin.forms import MoneyField, WallClockField
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -20,12 +21,19 @@ class ScopedAdmin:
     model: type[Model]
     opts: Any
     admin_site: AdminSite
+    # Columns of minor units that people type and read as money.
+    money_fields: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows this user may know of."""
         queryset = visible_rows(self.model, request)
         ordering = self.get_ordering(request)  # type: ignore[attr-defined]  # Django's, from the class beside this one
         return queryset.order_by(*ordering) if ordering else queryset
+
+    def currency(self, request: HttpRequest) -> str:
+        """Return the currency amounts are typed in: the practice's."""
+        practice = getattr(request.user, "practice", None)
+        return practice.currency if practice is not None else "EUR"
 
     def may(self, request: HttpRequest, verb: str) -> bool:
         """Ask the role matrix for Django's permission of that verb."""
@@ -34,9 +42,16 @@ class ScopedAdmin:
         )
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Read dates with times on the practice's clock."""
+        """Read dates with times on the practice's clock, and amounts as people write them."""
         if isinstance(db_field, DateTimeField):
             kwargs.setdefault("form_class", WallClockField)
+        if db_field.name in self.money_fields:
+            return MoneyField(
+                currency=self.currency(request),
+                label=capfirst(db_field.verbose_name),
+                required=not (db_field.blank or db_field.has_default()),
+                help_text=db_field.help_text,
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
