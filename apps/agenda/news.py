@@ -17,7 +17,7 @@ REACHED = frozenset({"sent", "delivered"})
 
 def note_reminder(job: NotificationJob, status: str, at: datetime) -> None:
     """Mark a visit as reminded once a reminder has left; an answer the patient gave stays."""
-    if job.cause_type not in {CAUSE, LAST_CALL} or status not in REACHED:
+    if job.cause_type not in {CAUSE, LAST_CALL} or job.cause_id is None or status not in REACHED:
         return
     visit = Appointment.objects.filter(pk=job.cause_id, status__in=OPEN).first()
     if visit is not None and "remind" in CONFIRMATION.verbs_from(visit.confirmation):

@@ -302,7 +302,7 @@ class TestOccupancyConstraints:
             )
 
     def test_refuses_an_overlap_whoever_writes_it(self, desk: Desk) -> None:
-        row = desk.book(clock(9)).occupancies.first()
+        row = desk.book(clock(9)).occupancies.all()[0]
         other = desk.book(clock(10))
 
         with pytest.raises(IntegrityError), transaction.atomic():

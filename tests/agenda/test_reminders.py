@@ -155,7 +155,7 @@ class TestPlanReminders:
 class TestNews:
     def test_a_reminder_that_left_marks_the_visit(self, desk: Desk) -> None:
         booked = desk.book(IN_TEN_DAYS)
-        job = NotificationJob.objects.filter(cause_id=booked.pk).first()
+        job = NotificationJob.objects.filter(cause_id=booked.pk)[0]
 
         note_reminder(job, "sent", desk.at)
         note_reminder(job, "delivered", desk.at)
@@ -164,7 +164,7 @@ class TestNews:
 
     def test_an_answer_stays(self, desk: Desk) -> None:
         booked = desk.book(IN_TEN_DAYS)
-        job = NotificationJob.objects.filter(cause_id=booked.pk).first()
+        job = NotificationJob.objects.filter(cause_id=booked.pk)[0]
         change_appointment(actor=desk.actor, appointment=booked, verb="confirm", at=desk.at)
 
         note_reminder(job, "sent", desk.at)

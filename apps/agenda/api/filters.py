@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date as Day
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -33,21 +34,22 @@ class WindowFilter(filters.FilterSet):
     vars()["from"] = filters.DateFilter(method="remember", label="First local day.")
     to = filters.DateFilter(method="remember", label="Last local day, inclusive.")
 
-    def remember(self, rows: QuerySet[Any], name: str, value: date) -> QuerySet[Any]:
+    def remember(self, rows: QuerySet[Any], name: str, value: Day) -> QuerySet[Any]:
         """Leave the window to `filter_queryset`, which knows both ends."""
         return rows
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Apply the filters and the window."""
-        rows = super().filter_queryset(queryset)
+        rows: QuerySet[Any] = super().filter_queryset(queryset)
         window = self.window()
         if window is None:
             return rows
         zone = zone_of({"request": self.request})
         since, until = start_of_day(window[0], zone), start_of_day(window[1] + timedelta(days=1), zone)
-        return rows.between(since, until)
+        within: QuerySet[Any] = rows.filter(starts_at__lt=until, ends_at__gt=since)
+        return within
 
-    def window(self) -> tuple[date, date] | None:
+    def window(self) -> tuple[Day, Day] | None:
         """Return the first and last day asked for; refuse half a window and one that is too wide."""
         day, first, last = (self.form.cleaned_data.get(name) for name in ("date", "from", "to"))
         if day is not None:
@@ -64,7 +66,7 @@ class WindowFilter(filters.FilterSet):
             raise ValidationError({"to": [_("At most %(most)d days at once.") % {"most": MOST_DAYS}]})
         return first, last
 
-    def without_window(self) -> tuple[date, date] | None:
+    def without_window(self) -> tuple[Day, Day] | None:
         """Return the days shown when none are asked for."""
         return None
 
@@ -81,7 +83,7 @@ class AppointmentFilter(WindowFilter):
         model = Appointment
         fields = ("date", "to", "practitioner", "room", "patient", "status")
 
-    def without_window(self) -> tuple[date, date] | None:
+    def without_window(self) -> tuple[Day, Day] | None:
         """Show today, unless a patient is asked for."""
         if self.form.cleaned_data.get("patient"):
             return None

@@ -46,8 +46,7 @@ class AppointmentCard(serializers.Serializer[Appointment]):
 
     def to_representation(self, instance: Appointment) -> dict[str, Any]:
         """Return the card in the practice's time."""
-        zone = self.context.get("zone") or self.context.setdefault("zone", zone_of(self.context))
-        return card(instance, zone)
+        return card(instance, zone_of(dict(self.context)))
 
 
 class AppointmentOutput(AppointmentCard):
@@ -62,7 +61,7 @@ class AppointmentOutput(AppointmentCard):
 
     def to_representation(self, instance: Appointment) -> dict[str, Any]:
         """Return the whole in the practice's time."""
-        return detail(instance, zone_of(self.context))
+        return detail(instance, zone_of(dict(self.context)))
 
 
 class OverrideInput(serializers.Serializer[Any]):

@@ -69,22 +69,20 @@ class AppointmentViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Appointment]:
         """Return those of the caller's practice."""
-        return appointments_of(viewer=self.request.user)
+        return appointments_of(viewer=self.caller)
 
-    def filter_queryset(self, queryset: QuerySet[Appointment]) -> QuerySet[Appointment]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Apply the window to the list only: a detail has none."""
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     def show(self, appointment: Appointment, status: int = 200) -> Response:
         """Answer one appointment as it now stands."""
-        return self.answer(appointment_for(viewer=self.request.user, pk=appointment.pk), status=status)
+        return self.answer(appointment_for(viewer=self.caller, pk=appointment.pk), status=status)
 
     def apply(self, verb: str) -> Response:
         """Apply a verb of the lifecycle."""
         appointment = self.get_object()
-        services.change_appointment(
-            actor=self.request.user, appointment=appointment, verb=verb, at=timezone.now()
-        )
+        services.change_appointment(actor=self.caller, appointment=appointment, verb=verb, at=timezone.now())
         return self.show(appointment)
 
     def list(self, request: Request) -> Response:
@@ -102,7 +100,7 @@ class AppointmentViewSet(BaseViewSet):
         409 SLOT_TAKEN, ROOM_TAKEN, PATIENT_BUSY, OUTSIDE_HOURS, PRACTITIONER_ABSENT or ROOM_NOT_SUITABLE.
         """
         booked = services.book_appointment(
-            actor=request.user, practice=request.user.practice, at=timezone.now(), **self.parsed()
+            actor=self.caller, practice=self.caller.practice, at=timezone.now(), **self.parsed()
         )
         return self.show(booked, status=201)
 
@@ -111,7 +109,7 @@ class AppointmentViewSet(BaseViewSet):
         """Move, resize or reassign; 409 STALE when it was changed since `version`."""
         appointment = self.get_object()
         moved = services.move_appointment(
-            actor=request.user, appointment=appointment, at=timezone.now(), **self.parsed()
+            actor=self.caller, appointment=appointment, at=timezone.now(), **self.parsed()
         )
         return self.show(moved)
 
@@ -121,7 +119,7 @@ class AppointmentViewSet(BaseViewSet):
         """Cancel for the patient or for the practice; its time is free again."""
         appointment = self.get_object()
         services.cancel_appointment(
-            actor=request.user, appointment=appointment, at=timezone.now(), **self.parsed()
+            actor=self.caller, appointment=appointment, at=timezone.now(), **self.parsed()
         )
         return self.show(appointment)
 
@@ -171,14 +169,14 @@ class AppointmentViewSet(BaseViewSet):
     @action(detail=True, methods=["get"])
     def notes(self, request: Request, pk: Any = None) -> Response:
         """List the remarks on a visit."""
-        return self.answer_list(notes_of(viewer=request.user, appointment=self.get_object()))
+        return self.answer_list(notes_of(viewer=self.caller, appointment=self.get_object()))
 
     @extend_schema(request=NoteInput, responses={201: NoteOutput})
     @notes.mapping.post
     def add_note(self, request: Request, pk: Any = None) -> Response:
         """Add a remark."""
         note = services.add_note(
-            actor=request.user, appointment=self.get_object(), at=timezone.now(), **self.parsed()
+            actor=self.caller, appointment=self.get_object(), at=timezone.now(), **self.parsed()
         )
         return self.answer(note, status=201, action="notes")
 
@@ -201,7 +199,7 @@ class AppointmentTypeViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[AppointmentType]:
         """Return those of the caller's practice."""
-        return types_of(viewer=self.request.user)
+        return types_of(viewer=self.caller)
 
     def list(self, request: Request) -> Response:
         """List kinds of visit."""
@@ -216,10 +214,10 @@ class AppointmentTypeViewSet(BaseViewSet):
         """Add a kind of visit."""
         body = self.parsed()
         given = body.pop("practice", None)
-        practice = request.user.practice or given
+        practice = self.caller.practice or given
         if practice is None:
             raise InvalidInput(practice=[_("Name the practice this belongs to.")])
-        return self.answer(services.create_type(actor=request.user, practice=practice, **body), status=201)
+        return self.answer(services.create_type(actor=self.caller, practice=practice, **body), status=201)
 
     @extend_schema(request=TypeInput, responses=TypeOutput)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
@@ -227,12 +225,12 @@ class AppointmentTypeViewSet(BaseViewSet):
         kind = self.get_object()
         body = self.parsed(partial=True)
         body.pop("practice", None)
-        return self.answer(services.change_type(actor=request.user, appointment_type=kind, **body))
+        return self.answer(services.change_type(actor=self.caller, appointment_type=kind, **body))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: Any = None) -> Response:
         """Take a kind of visit out of use."""
-        services.remove_type(actor=request.user, appointment_type=self.get_object(), at=timezone.now())
+        services.remove_type(actor=self.caller, appointment_type=self.get_object(), at=timezone.now())
         return Response(status=204)
 
 
@@ -252,7 +250,7 @@ class AbsenceViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Absence]:
         """Return those of the caller's practice."""
-        return absences_of(viewer=self.request.user)
+        return absences_of(viewer=self.caller)
 
     def list(self, request: Request) -> Response:
         """List absences and closures."""
@@ -261,7 +259,7 @@ class AbsenceViewSet(BaseViewSet):
     @extend_schema(request=AbsenceInput, responses={201: AbsenceOutput})
     def create(self, request: Request) -> Response:
         """Note an absence, or a closure of the practice."""
-        absence = services.create_absence(actor=request.user, practice=request.user.practice, **self.parsed())
+        absence = services.create_absence(actor=self.caller, practice=self.caller.practice, **self.parsed())
         return self.answer(absence, status=201)
 
     @extend_schema(request=AbsenceInput, responses=AbsenceOutput)
@@ -269,11 +267,11 @@ class AbsenceViewSet(BaseViewSet):
         """Change an absence."""
         absence = self.get_object()
         return self.answer(
-            services.change_absence(actor=request.user, absence=absence, **self.parsed(partial=True))
+            services.change_absence(actor=self.caller, absence=absence, **self.parsed(partial=True))
         )
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: Any = None) -> Response:
         """Take an absence back."""
-        services.remove_absence(actor=request.user, absence=self.get_object())
+        services.remove_absence(actor=self.caller, absence=self.get_object())
         return Response(status=204)

@@ -116,7 +116,7 @@ def move_appointment(
     """
     if unknown := set(changes) - MOVABLE_FIELDS:
         raise TypeError(f"a move does not change {sorted(unknown)}")
-    moved = Appointment.objects.with_people().select_related("practice").get(pk=appointment.pk)
+    moved: Appointment = Appointment.objects.with_people().select_related("practice").get(pk=appointment.pk)
     former = copy(moved)
     starts_at, ends_at = in_utc(starts_at), in_utc(ends_at)
     for name, value in changes.items():

@@ -93,7 +93,7 @@ def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
 def unique_key(appointment: Appointment, rule: Rule) -> str:
     """Name a reminder by visit, rule, time and when that time was agreed.
 
-    Planning twice is planning once; a visit moved away and back starts afresh, its former rows being cancelled.
+    Planning twice is planning once; a visit moved away and back starts afresh, as its former rows are void.
     """
     times = (appointment.starts_at, appointment.scheduled_at)
     return ":".join(["reminder", str(appointment.pk), rule.key, *(f"{t.timestamp():.6f}" for t in times)])

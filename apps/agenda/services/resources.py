@@ -207,8 +207,8 @@ def refusal(appointment: Appointment, claim: Claim, taken: DateTimeTZRange, rows
 def hold(appointment: Appointment, claims: Collection[Claim], *, shared: Collection[UUID] = ()) -> None:
     """Write the time an appointment holds, replacing what it held.
 
-    Resources in `shared` are knowingly booked twice: their rows do not block. Another transaction that got past
-    the check meets the exclusion constraint here and is refused as the check would have refused it.
+    Resources in `shared` are knowingly booked twice: their rows do not block. A transaction that got past the
+    check meets the exclusion constraint here and is refused in the same words.
     """
     Occupancy.objects.filter(appointment=appointment.pk).delete()
     rows = [
@@ -229,7 +229,7 @@ def hold(appointment: Appointment, claims: Collection[Claim], *, shared: Collect
 
 
 def taken_meanwhile(error: IntegrityError, claims: Collection[Claim]) -> Exception:
-    """Return the refusal a violation of the exclusion constraint means; any other violation is a fault."""
+    """Return the refusal a violation of the exclusion constraint means; any other is a fault."""
     diagnosis = getattr(error.__cause__, "diag", None)
     if (
         diagnosis is None

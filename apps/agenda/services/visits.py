@@ -74,7 +74,7 @@ def step(
     seen = Appointment.objects.with_people().select_related("practice").get(pk=appointment.pk)
     # Taking back may need the time again: people and rooms are locked before the visit, as in booking.
     rows = lock_resources(seen) if verb == "undo" else None
-    visit = (
+    visit: Appointment = (
         Appointment.objects.with_people()
         .select_related("practice")
         .select_for_update(no_key=True, of=("self",))

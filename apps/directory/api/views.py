@@ -62,7 +62,7 @@ class PractitionerViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Practitioner]:
         """Return those of the caller's practice."""
-        return practitioners_of(viewer=self.request.user)
+        return practitioners_of(viewer=self.caller)
 
     def show(self, person: Practitioner, status: int = 200) -> Response:
         """Answer one practitioner, read back with the hours."""
@@ -72,7 +72,7 @@ class PractitionerViewSet(BaseViewSet):
 
     def list(self, request: Request) -> Response:
         """List practitioners."""
-        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         houses = house_hours(practices={row.practice_id for row in rows})
         context = {**self.get_serializer_context(), "house_hours": houses}
         return self.get_paginated_response(PractitionerOutput(rows, many=True, context=context).data)
@@ -85,8 +85,8 @@ class PractitionerViewSet(BaseViewSet):
     def create(self, request: Request) -> Response:
         """Add a practitioner."""
         body = self.parsed()
-        practice = owning_practice(request.user, body)
-        return self.show(create_practitioner(actor=request.user, practice=practice, **body), status=201)
+        practice = owning_practice(self.caller, body)
+        return self.show(create_practitioner(actor=self.caller, practice=practice, **body), status=201)
 
     @extend_schema(request=PractitionerInput, responses=PractitionerOutput)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
@@ -94,7 +94,7 @@ class PractitionerViewSet(BaseViewSet):
         person = self.get_object()
         body = self.parsed(partial=True)
         body.pop("practice", None)
-        return self.show(change_practitioner(actor=request.user, practitioner=person, **body))
+        return self.show(change_practitioner(actor=self.caller, practitioner=person, **body))
 
 
 class RoomViewSet(BaseViewSet):
@@ -115,7 +115,7 @@ class RoomViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Room]:
         """Return those of the caller's practice."""
-        return rooms_of(viewer=self.request.user)
+        return rooms_of(viewer=self.caller)
 
     def list(self, request: Request) -> Response:
         """List rooms."""
@@ -129,8 +129,8 @@ class RoomViewSet(BaseViewSet):
     def create(self, request: Request) -> Response:
         """Add a room."""
         body = self.parsed()
-        practice = owning_practice(request.user, body)
-        return self.answer(create_room(actor=request.user, practice=practice, **body), status=201)
+        practice = owning_practice(self.caller, body)
+        return self.answer(create_room(actor=self.caller, practice=practice, **body), status=201)
 
     @extend_schema(request=RoomInput, responses=RoomOutput)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
@@ -138,12 +138,12 @@ class RoomViewSet(BaseViewSet):
         room = self.get_object()
         body = self.parsed(partial=True)
         body.pop("practice", None)
-        return self.answer(change_room(actor=request.user, room=room, **body))
+        return self.answer(change_room(actor=self.caller, room=room, **body))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: Any = None) -> Response:
         """Take a room out of use."""
-        remove_room(actor=request.user, room=self.get_object(), at=timezone.now())
+        remove_room(actor=self.caller, room=self.get_object(), at=timezone.now())
         return Response(status=204)
 
 
@@ -162,7 +162,7 @@ class InsurerViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Insurer]:
         """Return the insurers; one's own alone is there to change."""
-        return insurers_for(viewer=self.request.user)
+        return insurers_for(viewer=self.caller)
 
     def list(self, request: Request) -> Response:
         """List insurers."""
@@ -176,4 +176,4 @@ class InsurerViewSet(BaseViewSet):
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Change one's own card."""
         insurer = self.get_object()
-        return self.answer(change_insurer(actor=request.user, insurer=insurer, **self.parsed(partial=True)))
+        return self.answer(change_insurer(actor=self.caller, insurer=insurer, **self.parsed(partial=True)))
