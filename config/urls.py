@@ -11,8 +11,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from apps.core.api.health import HealthViewSet
 from apps.core.files import serve_file
-from apps.core.health import health, healthz
+from apps.core.health import healthz
 from apps.core.metrics import metrics_view
 
 APPS = (
@@ -50,7 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/<path:token>", serve_file, name="private-file"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
-    path("api/v1/health", health, name="health"),
+    path("api/v1/health", HealthViewSet.as_view({"get": "show"}), name="health"),
     path("api/v1/", include((api_routes(), "api"))),
 ]
 if settings.EXPOSE_DOCS:

@@ -96,7 +96,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadGroup
 
 
 def pytest_unconfigure() -> None:
-    """Stop the services, also after Ctrl-C."""
+    """Stop the services, also after Ctrl-C, and take the files of the tests away."""
+    from django.conf import settings
+
+    shutil.rmtree(settings.TEST_DIR, ignore_errors=True)
     if SERVICES and not os.environ.get("OSDENTAIRE_TEST_SERVICES"):
         SERVICES.remove()
 

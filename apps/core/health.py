@@ -128,13 +128,6 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
 
-@require_safe
-def health(request: HttpRequest) -> JsonResponse:
-    """Answer how the process and what it stands on are."""
-    found = report()
-    return JsonResponse(found, status=status_of(found), headers={"Cache-Control": "no-store"})
-
-
 def _ask_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

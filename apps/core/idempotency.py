@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api.renderers import plain
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import IdempotencyKey
+from apps.core.plain import plain
 
 HEADER = "Idempotency-Key"
 KEPT_FOR = timedelta(hours=24)
@@ -40,9 +40,10 @@ class KeyReused(DomainError):
 def once(handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> Response:
     """Run `handler` once per (caller, route, key); an anonymous caller's key means nothing.
 
-    The answer is stored in the transaction of the work itself: a crash leaves both or neither. Only successes are
-    stored; a refusal rolls back and leaves nothing. A second request while the first runs is told to wait instead of
-    waiting, so that a stuck client cannot pile up connections.
+    The answer is stored in the transaction of the work itself: a crash leaves both or neither. Only
+    successes are stored; a refusal rolls back and leaves nothing. A second request while the first runs is
+    told to wait instead of waiting, so that a stuck client cannot pile up connections. The query counts as
+    part of the body.
     """
     if not request.user or not request.user.is_authenticated:
         return handler(request, *args, **kwargs)
@@ -50,7 +51,8 @@ def once(handler: Callable[..., Response], request: Request, *args: Any, **kwarg
     if not 8 <= len(key) <= 128 or not key.isascii() or not key.isprintable():
         raise InvalidInput(idempotency_key=[str(_("Between 8 and 128 printable ASCII characters."))])
     route = f"{request.method} {request.path}"
-    body = hashlib.sha256(orjson.dumps(request.data, default=plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    said = [request.data, sorted(request.query_params.lists())]
+    body = hashlib.sha256(orjson.dumps(said, default=plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
     with transaction.atomic():
         if not try_lock(f"{request.user.pk}|{route}|{key}"):
             raise StillUnderWay(retry_after=1)
@@ -63,10 +65,18 @@ def once(handler: Callable[..., Response], request: Request, *args: Any, **kwarg
             known.delete()
         response = handler(request, *args, **kwargs)
         if 200 <= response.status_code < 300 and not getattr(response, "streaming", False):
-            answer = orjson.loads(orjson.dumps(getattr(response, "data", None), default=plain, option=orjson.OPT_NON_STR_KEYS))
+            data = getattr(response, "data", None)
+            answer = orjson.loads(orjson.dumps(data, default=plain, option=orjson.OPT_NON_STR_KEYS))
             IdempotencyKey.objects.create(
-                actor_id=request.user.pk, route=route, key=key, body_sha256=body, status=response.status_code, answer=answer
+                actor_id=request.user.pk,
+                route=route,
+                key=key,
+                body_sha256=body,
+                status=response.status_code,
+                answer=answer,
             )
+        elif response.status_code >= 400:
+            transaction.set_rollback(True)
     return response
 
 

@@ -6,10 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from psycopg_pool import ConnectionPool
 
 from config.settings.admin import *
+from apps.core.logging import dict_config
 from config.settings.env import BASE_DIR, env, flag, one_of, secret, whole_number
 
 # Django's generic classes take type parameters only with this (`ModelForm[Any]`, `ModelAdmin[Patient]`).
@@ -122,6 +125,8 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 1,
     "max_size": whole_number("DATABASE_POOL_SIZE", 12, 1, 200),
     "timeout": 10,
+    # A connection that died with a restarted server is replaced before a request gets it.
+    "check": ConnectionPool.check_connection,
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # auditlog's own tables are not wanted: the entry model is ours.
@@ -176,6 +181,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "events"},
     },
     "plan-reminders": {"task": "agenda.plan_reminders", "schedule": 300.0, "options": {"queue": "events"}},
+    "seal-audit": {"task": "audit.seal", "schedule": 15.0, "options": {"queue": "events", "expires": 15}},
+    "expire-access": {
+        "task": "audit.expire",
+        "schedule": crontab(hour=2, minute=40),
+        "options": {"queue": "events"},
+    },
 }
 
 # --- people and sessions ------------------------------------------------------------------------------------------
@@ -262,6 +273,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- audit --------------------------------------------------------------------------------------------------------
+# 32 bytes in base64; without it the seals' key is derived from APP_INDEX_KEY.
+AUDIT_SEAL_KEY = env.str("AUDIT_SEAL_KEY", default="")
 AUDITLOG_LOGENTRY_MODEL = "audit.AuditEntry"
 AUDITLOG_DISABLE_REMOTE_ADDR = True
 
@@ -330,4 +343,5 @@ CONTENT_SECURITY_POLICY = {
 
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 LOG_LEVEL = one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = dict_config(LOG_LEVEL)
 EXPOSE_DOCS = flag("EXPOSE_DOCS", default=True)

@@ -19,13 +19,13 @@ os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 from config.settings.base import *  # noqa: E402, F403 - settings are composed
 from config.settings.base import DATABASES, INSTALLED_APPS, STORAGES  # noqa: E402 - after the environment
 
-TEST_DIR = Path(tempfile.mkdtemp(prefix="osdentaire-test-"))
+# Made by whoever writes there first; tests/conftest.py takes it away.
+TEST_DIR = Path(tempfile.gettempdir()) / f"osdentaire-test-{os.getpid()}"
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.core.lab"]
 DATABASES["default"]["OPTIONS"].pop("pool", None)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 PRIVATE_FILES_ROOT = TEST_DIR / "files"
 STATIC_ROOT = TEST_DIR / "static"
-STATIC_ROOT.mkdir()
 OUTBOX_DIR = TEST_DIR / "outbox"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
