@@ -12,14 +12,20 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Take every audited model's changes; a connected delete signal also stops fast deletes."""
+        from apps.audit.access import record_denial
+        from apps.audit.figures import sealing_figures
         from apps.audit.recorder import record, record_relation
         from apps.audit.selectors import history_lines
         from apps.core.changes import register_sink
+        from apps.core.denials import access_denied
         from apps.core.history import object_history
+        from apps.core.metrics import further_figures
         from apps.core.models import AuditedModel, record_deletion
 
         register_sink(record)
         object_history.register(history_lines)
+        access_denied.register(record_denial)
+        further_figures.register(sealing_figures)
         for model in apps.get_models():
             if not (issubclass(model, AuditedModel) and model.audited):
                 continue

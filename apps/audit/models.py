@@ -1,4 +1,4 @@
-"""What is remembered: one entry per changed row, one per reading or refusal, and the seals that chain both."""
+"""What is remembered: one entry per changed row, one per reading or refusal, the seals of both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.querysets import AuditEntryQuerySet
+from apps.audit.querysets import TrailQuerySet
 from apps.core.context import current
 
 
@@ -97,7 +97,7 @@ class AuditEntry(AbstractLogEntry):  # type: ignore[misc]  # auditlog ships no t
     payload_sha256 = models.CharField(_("payload fingerprint"), max_length=64)
     xid = models.BigIntegerField(_("transaction"), db_default=OwnTransaction(), editable=False)
 
-    objects = AuditEntryQuerySet.as_manager()
+    objects = TrailQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("audit entry")
@@ -176,7 +176,7 @@ class AccessEntry(models.Model):
     detail = models.JSONField(_("details"), default=dict, blank=True)
     xid = models.BigIntegerField(_("transaction"), db_default=OwnTransaction(), editable=False)
 
-    objects = AuditEntryQuerySet.as_manager()
+    objects = TrailQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("access entry")
@@ -197,8 +197,8 @@ class AccessEntry(models.Model):
 class AuditSeal(models.Model):
     """One link of a chain: what an entry said when it was sealed, bound to the link before.
 
-    A chain begins with an `epoch` seal, and has another whenever it goes on in another database cluster, whose
-    transactions count from anew. A `tombstone` stands for expired entries that were dropped with their seals.
+    An `epoch` seal stands where a chain begins, or goes on in another database cluster, whose transactions
+    count from anew. A `tombstone` stands for expired entries that were dropped with their seals.
     """
 
     class Chain(models.TextChoices):

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Model
 
 if TYPE_CHECKING:
-    from apps.audit.models import AuditEntry  # noqa: F401 - the generic parameter
     from apps.core.scope import Viewer
 
+Entry = TypeVar("Entry", bound=Model)
 
-class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+
+class TrailQuerySet(models.QuerySet[Entry]):
     """Entries of one's own practice or insurer; all of them for the platform's admin."""
 
     def visible_to(self, viewer: Viewer | None) -> Self:
         """Return the entries `viewer` may read."""
-        if viewer is None or not viewer.has_perm("audit.view_auditentry"):
+        if viewer is None or not viewer.has_perm(f"audit.view_{self.model._meta.model_name}"):
             return self.none()
         if viewer.practice_id is not None:
             return self.filter(practice_id=viewer.practice_id)
