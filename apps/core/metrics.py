@@ -32,6 +32,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apps.core.hooks import Hook
 from apps.core.jobs import due_stats, job_models, open_counts
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ REQUEST_ERRORS: Final = Counter(
     ["method", "route", "status"],
     registry=REGISTRY,
 )
+
+# Figures of higher apps, read from the database when asked.
+further_figures: Final = Hook[[], list[GaugeMetricFamily]]("further_figures")
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # A proxy that sets one of these stands between: the connection's address is then not the caller's.
@@ -116,12 +120,14 @@ class JobCollector(Collector):
                 due = due_stats(model, at=at)
                 depth.add_metric([table], due.depth)
                 oldest.add_metric([table], due.oldest_seconds)
+            further = [family for families in further_figures.gather() for family in families]
         except DatabaseError:
             # The request figures matter most when the database is down.
             up.add_metric([], 0)
+            further = []
         else:
             up.add_metric([], 1)
-        yield from (counts, depth, oldest, up)
+        yield from (counts, depth, oldest, up, *further)
 
 
 @require_safe

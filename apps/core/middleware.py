@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 
 from apps.core.api.errors import json_error
 from apps.core.context import bind
+from apps.core.denials import access_denied, denial_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
@@ -92,7 +93,7 @@ def relax_admin_policy(response: HttpResponseBase) -> None:
 
 
 class SessionActorMiddleware:
-    """Binds the admin's logged-in user as the actor of what the request writes."""
+    """Binds the admin's logged-in user as the actor of what the request writes, and tells of refusals."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -109,4 +110,7 @@ class SessionActorMiddleware:
             practice_id=getattr(user, "practice_id", None),
             insurer_id=getattr(user, "insurer_id", None),
         ):
-            return self.get_response(request)
+            response = self.get_response(request)
+            if response.status_code == 403:
+                access_denied.send(denial_of(request))
+            return response

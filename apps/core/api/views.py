@@ -14,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from apps.core.context import bind
+from apps.core.denials import access_denied, denial_of
 from apps.core.idempotency import HEADER, once
 
 
@@ -57,6 +58,14 @@ class BaseViewSet(GenericViewSet[Any]):
     def caller(self) -> Any:
         """Who calls: a user of ours, once the permission table let them in."""
         return self.request.user
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell of a refusal: what was refused has rolled back by now, and the actor is still bound."""
+        if response.status_code == 403:
+            body = getattr(response, "data", None) or {}
+            code = body.get("error", {}).get("code", "FORBIDDEN")
+            access_denied.send(denial_of(request, code=code, view=self))
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Return the answer's serializer of the current action."""
