@@ -61,6 +61,7 @@ GRANTABLE: dict[str, frozenset[Role]] = {
 MATRIX: dict[str, frozenset[Role]] = {
     # audit and users
     "audit.view_auditentry": HOUSE_ADMINS,
+    "audit.view_accessentry": HOUSE_ADMINS,
     "accounts.view_user": HOUSE_ADMINS,
     "accounts.add_user": HOUSE_ADMINS,
     "accounts.change_user": HOUSE_ADMINS,
