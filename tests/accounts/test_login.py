@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import perf_counter
+
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from rest_framework.test import APIClient
 
+from apps.accounts.login import nobodys_password
 from apps.accounts.models import Session, User
+from apps.core.limits import Guesses
+from config.settings import base
 from tests.cast import PASSWORD
+from tests.figures import figure
 
 LOGIN = "/api/v1/auth/login"
 
@@ -68,6 +76,21 @@ class TestLogin:
         for _ in range(settings.LOGIN_PER_ADDRESS_PER_MINUTE + 2):
             assert log_in("ana@test.test").status_code == 200
 
+    def test_a_cool_off_is_not_extended_by_the_owner(self, ana: User, redis_server) -> None:
+        for _ in range(settings.LOGIN_FAILURES_PER_ACCOUNT):
+            log_in("ana@test.test", "wrong")
+        key = next(key for key in redis_server.scan_iter("osd:guess:*account*failed"))
+        redis_server.expire(key, 100)
+        log_in("ana@test.test")
+        assert redis_server.ttl(key) <= 100
+
+    def test_forgets_failures_with_a_success(self, ana: User) -> None:
+        for _ in range(3):
+            for _ in range(settings.LOGIN_FAILURES_PER_ACCOUNT - 1):
+                log_in("ana@test.test", "wrong")
+            assert log_in("ana@test.test").status_code == 200
+            Guesses("login:address:127.0.0.1", 1, 1).forget()
+
     def test_refuses_when_the_counters_are_down(self, ana: User, settings) -> None:
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
         answer = log_in("ana@test.test")
@@ -78,6 +101,83 @@ class TestLogin:
         answer = APIClient().post(LOGIN, {"email": "no"}, format="json")
         assert answer.status_code == 400
         assert set(answer.json()["error"]["details"]) == {"email", "password"}
+
+
+ARGON2 = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+CASES = ("unknown", "wrong", "disabled", "invited", "cooling off")
+
+
+@pytest.fixture
+def people(ana: User, ben: User, dora: User, cleo: User, acting, settings) -> Iterator[dict[str, str]]:
+    """Every way to fail, by address, under the hasher of production."""
+    settings.PASSWORD_HASHERS = ARGON2
+    settings.LOGIN_PER_ADDRESS_PER_MINUTE = 10_000
+    nobodys_password.cache_clear()
+    with acting(dora):
+        for user in (ana, ben, cleo):
+            user.set_password(PASSWORD)
+        ben.is_active = False
+        dora.set_unusable_password()
+        for user in (ana, ben, cleo, dora):
+            user.save()
+    for _ in range(settings.LOGIN_FAILURES_PER_ACCOUNT):
+        log_in("cleo@test.test", "wrong")
+    yield {
+        "unknown": "nobody@test.test",
+        "wrong": "ana@test.test",
+        "disabled": "ben@test.test",
+        "invited": "dora@test.test",
+        "cooling off": "cleo@test.test",
+    }
+    nobodys_password.cache_clear()
+
+
+class TestUniformTime:
+    @pytest.mark.parametrize("case", CASES)
+    def test_hashes_once_whatever_is_wrong(
+        self, people: dict[str, str], hashes: list[str], case: str
+    ) -> None:
+        log_in("warm-up@test.test")
+        hashes.clear()
+        assert log_in(people[case], "wrong" if case == "wrong" else PASSWORD).status_code == 401
+        assert len(hashes) == 1
+
+    @pytest.mark.figures
+    def test_takes_as_long_whatever_is_wrong(self, people: dict[str, str]) -> None:
+        log_in("warm-up@test.test")
+        # Fewer rounds than failures cool an account off; the fastest of each, because machines are busy.
+        rounds = [{case: timed(people[case]) for case in CASES} for _ in range(4)]
+        fastest = {case: min(times[case] for times in rounds) for case in CASES}
+        spread = max(fastest.values()) / min(fastest.values())
+        figure("login_timing_spread", f"{spread:.2f}", "<=1.5")
+        assert spread <= 1.5, fastest
+
+
+def timed(email: str) -> float:
+    begun = perf_counter()
+    log_in(email, "wrong")
+    return perf_counter() - begun
+
+
+@pytest.fixture
+def hashes(monkeypatch) -> list[str]:
+    """Collect the runs of Argon2, to hash or to verify."""
+    runs: list[str] = []
+    for name in ("encode", "verify"):
+        real = getattr(Argon2PasswordHasher, name)
+
+        def counted(self, *args, name=name, real=real):
+            runs.append(name)
+            return real(self, *args)
+
+        monkeypatch.setattr(Argon2PasswordHasher, name, counted)
+    return runs
+
+
+class TestProductionHasher:
+    def test_is_argon2id(self) -> None:
+        assert base.PASSWORD_HASHERS[0] == ARGON2[0]
+        assert Argon2PasswordHasher().encode("x", "somesalt").startswith("argon2$argon2id$")
 
 
 class TestCookieMode:
@@ -104,7 +204,9 @@ class TestRefresh:
         assert second.status_code == 200
         again = APIClient().post("/api/v1/auth/refresh", {"refresh_token": first}, format="json")
         assert again.status_code == 401
-        third = APIClient().post("/api/v1/auth/refresh", {"refresh_token": second.json()["refresh_token"]}, format="json")
+        third = APIClient().post(
+            "/api/v1/auth/refresh", {"refresh_token": second.json()["refresh_token"]}, format="json"
+        )
         assert third.status_code == 401
         bearer = {"HTTP_AUTHORIZATION": f"Bearer {second.json()['access_token']}"}
         assert APIClient().get("/api/v1/auth/me", **bearer).status_code == 401
