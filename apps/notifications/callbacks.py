@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress as suppress_error
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -75,13 +76,12 @@ def hear_postmark(*, message_id: str, record: str, kind: str, at: datetime) -> N
 
 def _message(job: str, message_id: str) -> NotificationJob | None:
     """Find a message by the key it travelled with, else by the provider's identifier."""
-    try:
+    found: NotificationJob | None = None
+    with suppress_error(ValueError):
         found = NotificationJob.objects.filter(pk=UUID(job)).first()
-    except ValueError:
-        found = None
-    if found is not None and found.provider_message_id in {"", message_id}:
-        return found
-    return NotificationJob.objects.filter(provider_message_id=message_id).first() if message_id else None
+    if (found is None or found.provider_message_id not in {"", message_id}) and message_id:
+        found = NotificationJob.objects.filter(provider_message_id=message_id).first()
+    return found
 
 
 def _hear_opt_out(sender: str, kind: str, *, at: datetime) -> None:

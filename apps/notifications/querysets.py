@@ -19,7 +19,7 @@ class TemplateQuerySet(BaseQuerySet[Any]):
 
     def visible_to(self, viewer: Viewer | None) -> Self:
         """Return the viewer's practice's texts and the house's."""
-        if viewer is None or viewer.id is None or viewer.practice_id is None:
+        if viewer is None or viewer.practice_id is None:
             return self.none()
         return self.filter(Q(practice_id=viewer.practice_id) | Q(practice__isnull=True))
 

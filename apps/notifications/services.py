@@ -140,7 +140,7 @@ def cancel_for(*, actor: Viewer, cause_type: str, cause_id: UUID, at: datetime) 
 @service("notifications.message.cancel")
 def cancel_message(*, actor: Viewer, job: NotificationJob, at: datetime) -> NotificationJob:
     """Cancel one message; refuse when it has begun to leave."""
-    locked = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    locked: NotificationJob = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
     if not _cancel([locked], at=at):
         raise NotCancellable(status=locked.status)
     locked.refresh_from_db()
@@ -153,7 +153,7 @@ def retry_message(*, actor: Viewer, job: NotificationJob, at: datetime) -> Notif
 
     A message of unknown outcome is not retried: the provider is asked first.
     """
-    locked = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    locked: NotificationJob = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
     if locked.expires_at and locked.expires_at <= at:
         raise MessageExpired
     if locked.context is None or not jobs.requeue(NotificationJob.objects.filter(pk=locked.pk), at=at):
@@ -172,7 +172,7 @@ def record_delivery(
 
     It also ends the doubt about a message whose worker died: whoever held or was to repeat it finds it done.
     """
-    job = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job_id)
+    job: NotificationJob = NotificationJob.objects.select_for_update(of=("self",)).get(pk=job_id)
     changes: dict[str, Any] = {}
     if RANK[delivery] > RANK[Delivery(job.delivery)]:
         changes["delivery"] = delivery
@@ -211,7 +211,7 @@ def suppress(
     """Write to a recipient no more on a channel; without a practice nobody does. Twice is one row."""
     address = normalise(channel, recipient)
     key = {"practice_id": practice_id, "channel": channel, "recipient_hash": fingerprint(channel, address)}
-    known = Suppression.objects.active().filter(**key).first()
+    known: Suppression | None = Suppression.objects.active().filter(**key).first()
     if known is not None:
         return known
     row = Suppression(**key, recipient_masked=mask(channel, address), reason=reason, since=at)

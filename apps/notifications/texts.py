@@ -27,7 +27,9 @@ def choose_text(*, practice_id: UUID | None, key: str, channel: str, language: s
     Raises `UnknownMessage` and `NoTemplate`.
     """
     message_of(key)
-    found = list(NotificationTemplate.objects.chosen_for(practice_id).filter(key=key, channel=channel))
+    found: list[NotificationTemplate] = list(
+        NotificationTemplate.objects.chosen_for(practice_id).filter(key=key, channel=channel)
+    )
     for wanted in (language, Language.FR):
         for template in found:
             if template.language == wanted:
@@ -77,7 +79,7 @@ def change_text(
     """Change a practice's own text, a version further; refuse the house's texts and a stale `version`."""
     if template.practice_id is None:
         raise HouseText
-    row = NotificationTemplate.objects.select_for_update().get(pk=template.pk)
+    row: NotificationTemplate = NotificationTemplate.objects.select_for_update().get(pk=template.pk)
     if version is not None and version != row.version:
         raise Stale(version=row.version)
     allowed = {"subject", "body", "simplify", "is_active"}

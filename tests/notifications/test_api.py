@@ -8,9 +8,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.roles import Role
 from apps.audit.models import AuditEntry
 from apps.notifications.dispatch import dispatch_due
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate
+from tests.cast import make_user
 
 TEMPLATES = "/api/v1/notifications/templates"
 JOBS = "/api/v1/notifications/jobs"
@@ -75,7 +77,7 @@ class TestTemplates:
         assert not NotificationTemplate.objects.filter(practice__isnull=False).exists()
 
     def test_does_not_change_the_house_s(self, api, dora):
-        house = NotificationTemplate.objects.filter(practice=None).first()
+        house = NotificationTemplate.objects.filter(practice=None).earliest("pk")
 
         answer = api(dora).patch(f"{TEMPLATES}/{house.pk}", {"body": "x"})
 
@@ -87,8 +89,6 @@ class TestTemplates:
         seen = api(cleo).get(TEMPLATES).json()["results"]
 
         assert own["id"] not in {row["id"] for row in seen}
-        from tests.cast import Role, make_user
-
         boss = make_user("boss@test.test", Role.PRACTICE_ADMIN, "Boss", practice=other_practice)
         assert api(boss).patch(f"{TEMPLATES}/{own['id']}", {"body": "x"}).status_code == 404
 
@@ -168,8 +168,6 @@ class TestJobsAndLogs:
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "ILLEGAL_TRANSITION")
 
     def test_retries_nothing_of_another_house(self, api, other_practice, queue, at):
-        from tests.cast import Role, make_user
-
         job = queue()
         NotificationJob.objects.filter(pk=job.pk).update(state="dead", finished_at=at)
         boss = make_user("boss@test.test", Role.PRACTICE_ADMIN, "Boss", practice=other_practice)

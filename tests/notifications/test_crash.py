@@ -8,7 +8,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,18 @@ def run_worker(point: str, outbox: Path, **environment: str) -> int:
     return done.returncode
 
 
+def _in(minutes: int) -> datetime:
+    return timezone.now() + timedelta(minutes=minutes)
+
+
 def recover() -> None:
     """Let later rounds run: the lease ends after two minutes, a doubt is asked after five."""
     for minutes in (3, 7, 12, 20):
-        moment = timezone.now() + timedelta(minutes=minutes)
-        dispatch_due(clock=lambda moment=moment: moment)
+        dispatch_due(clock=partial(_in, minutes))
 
 
 @pytest.fixture
-def job(queue, request) -> NotificationJob:
+def job(queue, request):
     channel = getattr(request, "param", "sms")
     recipient = "camille@example.org" if channel == "email" else "+33612345678"
     now = timezone.now()

@@ -87,7 +87,7 @@ class TestDispatch:
 
         dispatch_due(clock=clock)
 
-        (email,) = mail.outbox
+        email: Any = mail.outbox[0]
         assert email.to == ["camille@example.org"]
         assert email.from_email.startswith("Cabinet des Lilas <")
         assert email.subject == "Votre facture F2026-0001"
@@ -236,7 +236,7 @@ class TestFailure:
         job = queue()
         moment, waits = at, []
         for _ in range(5):
-            dispatch_due(clock=lambda moment=moment: moment)
+            dispatch_due(clock=after(moment))
             job.refresh_from_db()
             waits.append((job.due_at - moment).total_seconds() / 60 if job.state == "pending" else None)
             moment = max(moment, job.due_at)

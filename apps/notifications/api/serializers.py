@@ -32,7 +32,7 @@ class PreviewOutput(serializers.Serializer[Any]):
 class TemplateOutput(serializers.ModelSerializer[NotificationTemplate]):
     """One text."""
 
-    label = serializers.SerializerMethodField()
+    title = serializers.SerializerMethodField(help_text="What the message is about.")
     is_house = serializers.SerializerMethodField(
         help_text="The house's own text: read, replaced, not changed."
     )
@@ -42,11 +42,11 @@ class TemplateOutput(serializers.ModelSerializer[NotificationTemplate]):
     class Meta:
         model = NotificationTemplate
         fields = (
-            "id", "key", "label", "channel", "language", "subject", "body", "simplify", "is_active",
+            "id", "key", "title", "channel", "language", "subject", "body", "simplify", "is_active",
             "version", "is_house", "variables", "preview",
         )  # fmt: skip
 
-    def get_label(self, row: NotificationTemplate) -> str:
+    def get_title(self, row: NotificationTemplate) -> str:
         """Return what the message is about."""
         return str(MESSAGES[row.key].label) if row.key in MESSAGES else row.key
 

@@ -31,7 +31,16 @@ from apps.notifications.texts import add_text, change_text
 TESTS_PER_HOUR = 30
 
 
-class TemplateViewSet(BaseViewSet):
+class MessageViewSet(BaseViewSet):
+    """What these views share."""
+
+    @property
+    def caller(self) -> Any:
+        """Who asks: a user, as the permission table has admitted them."""
+        return self.request.user
+
+
+class TemplateViewSet(MessageViewSet):
     """Texts of messages: the house's, and the practice's own, which go first."""
 
     permissions = {
@@ -47,7 +56,7 @@ class TemplateViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[NotificationTemplate]:
         """Return what the caller's practice reads."""
-        rows = NotificationTemplate.objects.visible_to(self.request.user)
+        rows = NotificationTemplate.objects.visible_to(self.caller)
         return rows.order_by("key", "channel", "language", F("practice").asc(nulls_last=True), "pk")
 
     def list(self, request: Request) -> Response:
@@ -57,17 +66,17 @@ class TemplateViewSet(BaseViewSet):
     @extend_schema(request=TemplateInput, responses={201: TemplateOutput})
     def create(self, request: Request) -> Response:
         """Add the practice's own text for a message."""
-        user: Any = request.user
-        return self.answer(add_text(actor=user, practice=user.practice, **self.parsed()), status=201)
+        text = add_text(actor=self.caller, practice=self.caller.practice, **self.parsed())
+        return self.answer(text, status=201)
 
     @extend_schema(request=TemplateChange, responses=TemplateOutput)
     def partial_update(self, request: Request, pk: Any = None) -> Response:
         """Change the practice's own text."""
         template = self.get_object()
-        return self.answer(change_text(actor=request.user, template=template, **self.parsed(partial=True)))
+        return self.answer(change_text(actor=self.caller, template=template, **self.parsed(partial=True)))
 
 
-class JobViewSet(BaseViewSet):
+class JobViewSet(MessageViewSet):
     """Messages queued, sent and failed."""
 
     permissions = {
@@ -81,7 +90,7 @@ class JobViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[NotificationJob]:
         """Return the messages of the caller's practice, newest first."""
-        return NotificationJob.objects.visible_to(self.request.user).order_by("-id")
+        return NotificationJob.objects.visible_to(self.caller).order_by("-id")
 
     def list(self, request: Request) -> Response:
         """List messages."""
@@ -91,11 +100,11 @@ class JobViewSet(BaseViewSet):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: Any = None) -> Response:
         """Start a failed message over."""
-        job = retry_message(actor=request.user, job=self.get_object(), at=timezone.now())
+        job = retry_message(actor=self.caller, job=self.get_object(), at=timezone.now())
         return self.answer(job, action="retry")
 
 
-class LogViewSet(BaseViewSet):
+class LogViewSet(MessageViewSet):
     """What was sent, step by step, newest first."""
 
     permissions = {"list": "notifications.view_notificationlog"}
@@ -106,14 +115,14 @@ class LogViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[NotificationLog]:
         """Return the log of the caller's practice."""
-        return NotificationLog.objects.visible_to(self.request.user)
+        return NotificationLog.objects.visible_to(self.caller)
 
     def list(self, request: Request) -> Response:
         """List steps."""
         return self.answer_list(self.filter_queryset(self.get_queryset()))
 
 
-class TestViewSet(BaseViewSet):
+class TestViewSet(MessageViewSet):
     """Test messages."""
 
     __test__ = False
@@ -127,7 +136,7 @@ class TestViewSet(BaseViewSet):
     @extend_schema(request=TestInput, responses={202: TestOutput})
     def create(self, request: Request) -> Response:
         """Send a message filled with sample values, to see how it looks."""
-        user: Any = request.user
+        user = self.caller
         body = self.parsed()
         if wait := reserve(f"test-message:{user.practice_id}", limit=TESTS_PER_HOUR, window=3600):
             raise RateLimited(retry_after=wait)

@@ -71,7 +71,9 @@ class Provider(Protocol):
     """
 
     name: str
-    settles_after: timedelta
+
+    @property
+    def settles_after(self) -> timedelta: ...
 
     def send(self, message: Outgoing) -> Receipt:
         """Hand over a message once; raise `Refused` or `Unclear`."""
