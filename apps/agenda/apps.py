@@ -10,8 +10,11 @@ class AgendaConfig(AppConfig):
     verbose_name = _("Agenda")
 
     def ready(self) -> None:
-        """Listen to what becomes of reminders."""
+        """Listen to what becomes of reminders; show the day on the admin's first page."""
+        from apps.agenda.cards import agenda_cards
         from apps.agenda.news import note_reminder
+        from apps.core.admin.dashboard import index_cards
         from apps.notifications.hooks import message_status
 
         message_status.register(note_reminder)
+        index_cards.register(agenda_cards)

@@ -11,12 +11,15 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Answer what the patient file and the clinical record ask."""
+        from apps.billing.cards import billing_cards
         from apps.billing.selectors import balances_of, timeline_of
         from apps.billing.services.guards import keep_billed
         from apps.billing.services.merging import move_to_patient
         from apps.clinical.hooks import treatment_cancelling
+        from apps.core.admin.dashboard import index_cards
         from apps.patients.hooks import patient_balance, patient_merge, patient_timeline
 
+        index_cards.register(billing_cards)
         patient_balance.register(balances_of)
         patient_timeline.register(timeline_of)
         patient_merge.register(move_to_patient)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from apps.core.hooks import Hook
@@ -40,6 +41,14 @@ class Card:
 
 # Answers the cards a viewer may see at a moment; an app without any answers an empty list.
 index_cards: Hook[[Viewer, datetime], Sequence[Card]] = Hook("admin_index_cards")
+
+
+def admin_page(name: str, *args: Any) -> str:
+    """Return the address of an admin page, or nothing where the page is not installed."""
+    try:
+        return reverse(f"admin:{name}", args=args)
+    except NoReverseMatch:
+        return ""
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
