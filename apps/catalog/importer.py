@@ -163,7 +163,7 @@ def read_row(line: int, values: dict[str, str], reading: Reading, seen: dict[str
         cells.wrong("code", _("This code stands on line %(line)d already.") % {"line": seen[code]})
     elif code:
         seen[code] = line
-    act = {
+    act: dict[str, Any] = {
         "code": code,
         "code_system": values["code_system"],
         "label_fr": cells.text("label_fr", 200),
@@ -181,7 +181,7 @@ def read_row(line: int, values: dict[str, str], reading: Reading, seen: dict[str
     act["tooth_rule"] = cells.tooth_rule(str(act["requires_tooth"]))
     cells.surfaces(act)
     act["search_text"] = fold(f"{code} {act['label_fr']} {act['label_en']}")
-    tariff = {
+    tariff: dict[str, Any] = {
         "price": cells.cents("default_price_eur", required=True),
         "brss": cells.cents("brss_eur"),
         "rate_bp": cells.whole("amo_rate_pct", 0, 100) * 100,
@@ -321,7 +321,8 @@ def import_acts(
             done[position] += count
         if progress is not None:
             progress(start + len(batch), len(reading.rows))
-    return ImportReport(*done, errors=tuple(reading.errors))
+    created, updated, unchanged, tariffs = done
+    return ImportReport(created, updated, unchanged, tariffs, tuple(reading.errors))
 
 
 def write_batch(

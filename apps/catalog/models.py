@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -36,7 +38,9 @@ class VatCode(BaseModel):
         default=False,
     )
 
-    audit_clear = frozenset("code label_fr label_en rate_bp mention_fr mention_en needs_reason".split())
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
+        "code label_fr label_en rate_bp mention_fr mention_en needs_reason".split()
+    )
     objects = CatalogueQuerySet.as_manager()
 
     class Meta:
@@ -132,7 +136,7 @@ class Act(BaseModel):
     is_active = models.BooleanField(_("in use"), default=True)
     search_text = models.TextField(editable=False, default="")
 
-    audit_clear = frozenset(
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
         "code code_system label_fr label_en category requires_tooth tooth_rule min_surfaces max_surfaces duration_minutes "
         "consumables code_confidence amount_confidence note is_active search_text".split()
     )
@@ -187,7 +191,9 @@ class Tariff(BaseModel):
     cap = models.PositiveBigIntegerField(_("highest price of the basket (cents)"), null=True, blank=True)
     basket = models.CharField(_("basket"), max_length=20, choices=Basket)
 
-    audit_clear = frozenset("act valid_from valid_to price brss rate_bp cap basket".split())
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
+        "act valid_from valid_to price brss rate_bp cap basket".split()
+    )
     objects = TariffQuerySet.as_manager()
 
     class Meta:
@@ -226,7 +232,7 @@ class PracticeFee(PracticeModel):
         _("price (minor units)"), validators=[MinValueValidator(0), MaxValueValidator(100_000_000)]
     )
 
-    audit_clear = frozenset({"act", "price"})
+    audit_clear: ClassVar[frozenset[str]] = frozenset({"act", "price"})
     objects = BaseQuerySet.as_manager()
 
     class Meta:

@@ -64,7 +64,7 @@ def normalise_phone(text: str, country: str) -> str:
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     # Possible, not "valid": the library's lists of ranges in use lag behind the regulators', and lack those kept for
     # fiction. The two countries of the house are checked by their plan.
-    plan = PLANS.get(number.country_code)
+    plan = PLANS.get(number.country_code or 0)
     if not phonenumbers.is_possible_number(number) or (plan and not plan.fullmatch(e164)):
         raise ValidationError(_("This phone number does not exist."), code="phone")
     return e164

@@ -31,7 +31,7 @@ class ConsumableOutput(serializers.Serializer[Any]):
 class ActOutput(serializers.ModelSerializer[Act]):
     """An act with its price at the caller's practice today; minor units of `currency`, rates in basis points."""
 
-    label = serializers.CharField(help_text="In the caller's language.")
+    label: Any = serializers.CharField(help_text="In the caller's language.")
     vat_code = serializers.CharField(source="vat_code.code")
     vat_rate_bp = serializers.IntegerField(source="vat_code.rate_bp")
     vat_needs_reason = serializers.BooleanField(source="vat_code.needs_reason")

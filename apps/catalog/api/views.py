@@ -33,10 +33,10 @@ class ActViewSet(BaseViewSet):
 
     def get_queryset(self) -> Any:
         """Return the acts with today's prices."""
-        practice = self.request.user.practice
+        practice = self.caller.practice
         at = timezone.now()
         on = at.astimezone(practice.zone).date() if practice is not None else at.date()
-        rows = Act.objects.visible_to(self.request.user).order_by("category", "code", "pk")
+        rows = Act.objects.visible_to(self.caller).order_by("category", "code", "pk")
         if self.action == "list" and "is_active" not in self.request.query_params:
             rows = rows.active()
         return acts_with_prices(rows, practice=practice, on=on)
@@ -56,5 +56,5 @@ class ActViewSet(BaseViewSet):
     def fee(self, request: Request, pk: str) -> Response:
         """Set what the practice charges for an act."""
         act = self.get_object()
-        set_practice_fee(actor=request.user, practice=request.user.practice, act=act, **self.parsed())
+        set_practice_fee(actor=self.caller, practice=self.caller.practice, act=act, **self.parsed())
         return self.answer(self.get_object())

@@ -50,7 +50,7 @@ class AroundPatientViewSet(BaseViewSet):
 
     def get_queryset(self) -> Any:
         """Return the patients the caller sees."""
-        return Patient.objects.visible_to(self.request.user).select_related("practice")
+        return Patient.objects.visible_to(self.caller).select_related("practice")
 
     @extend_schema(responses=ContactOutput(many=True))
     @action(detail=True, methods=["get"])
@@ -64,7 +64,7 @@ class AroundPatientViewSet(BaseViewSet):
     def add_contact(self, request: Request, pk: str) -> Response:
         """Add somebody around a patient."""
         patient = self.get_object()
-        contact = add_contact(actor=request.user, patient=patient, at=timezone.now(), **self.parsed())
+        contact = add_contact(actor=self.caller, patient=patient, at=timezone.now(), **self.parsed())
         return self.answer(contact, status=201, action="contacts")
 
     @extend_schema(responses=ConsentOutput(many=True))
@@ -78,7 +78,7 @@ class AroundPatientViewSet(BaseViewSet):
     def add_consent(self, request: Request, pk: str) -> Response:
         """Record a decision."""
         patient = self.get_object()
-        consent = record_consent(actor=request.user, patient=patient, at=timezone.now(), **self.parsed())
+        consent = record_consent(actor=self.caller, patient=patient, at=timezone.now(), **self.parsed())
         shown = consent_history(patient).get(pk=consent.pk)
         return self.answer(shown, status=201, action="consents")
 
@@ -95,7 +95,7 @@ class AroundPatientViewSet(BaseViewSet):
     def add_alert(self, request: Request, pk: str) -> Response:
         """Warn about a patient."""
         patient = self.get_object()
-        alert = add_alert(actor=request.user, patient=patient, at=timezone.now(), **self.parsed())
+        alert = add_alert(actor=self.caller, patient=patient, at=timezone.now(), **self.parsed())
         return self.answer(alert, status=201, action="alerts")
 
 
@@ -109,13 +109,11 @@ class AlertViewSet(BaseViewSet):
 
     def get_queryset(self) -> Any:
         """Return the warnings about patients the caller sees."""
-        return Alert.objects.visible_to(self.request.user)
+        return Alert.objects.visible_to(self.caller)
 
     @extend_schema(request=AlertChange, responses=AlertOutput)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Correct or end a warning."""
         alert = self.get_object()
-        changed = update_alert(
-            actor=request.user, alert=alert, at=timezone.now(), **self.parsed(partial=True)
-        )
+        changed = update_alert(actor=self.caller, alert=alert, at=timezone.now(), **self.parsed(partial=True))
         return self.answer(changed)

@@ -12,11 +12,11 @@ from apps.patients.search import find_patients, in_order
 YES_OR_NO = [("true", "true"), ("false", "false")]
 
 
-class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):  # type: ignore[misc]  # ships no types
+class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
     """One of several words, comma-separated."""
 
 
-class PatientFilter(filters.FilterSet):  # type: ignore[misc]  # ships no types
+class PatientFilter(filters.FilterSet):
     """By words and keys, status, birth date, tag, household or practitioner."""
 
     status = ChoicesFilter(choices=Patient.Status.choices, label="One or several, comma-separated.")

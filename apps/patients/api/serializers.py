@@ -82,7 +82,7 @@ class AlertInput(serializers.Serializer[Any]):
     """A warning."""
 
     kind = serializers.ChoiceField(Alert.Kind.choices)
-    label = serializers.CharField(max_length=160)
+    label: Any = serializers.CharField(max_length=160)
     substance = serializers.CharField(max_length=120, required=False, allow_blank=True, allow_null=True)
     substance_class = serializers.ChoiceField(Alert.SubstanceClass.choices, required=False, allow_blank=True)
     severity = serializers.ChoiceField(
@@ -101,7 +101,7 @@ class AlertChange(AlertInput):
 class AlertOutput(serializers.ModelSerializer[Alert]):
     """A warning."""
 
-    label = serializers.CharField()
+    label: Any = serializers.CharField()
     substance = serializers.CharField(allow_null=True)
     note = serializers.CharField(allow_null=True)
     ended_at = PracticeTimeField(allow_null=True)
@@ -118,7 +118,7 @@ class AlertOutput(serializers.ModelSerializer[Alert]):
 class AlertBrief(serializers.ModelSerializer[Alert]):
     """A warning as it stands beside a name."""
 
-    label = serializers.CharField()
+    label: Any = serializers.CharField()
 
     class Meta:
         model = Alert

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -79,7 +81,7 @@ class ConsentForm(PracticeModel):
         related_name="withdrawals",
     )
 
-    audit_clear = frozenset(
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
         "patient kind decision text_version channel decided_at proof_sha256 withdraws".split()
     )
     objects = ConsentQuerySet.as_manager()

@@ -39,7 +39,7 @@ class Household(PracticeModel):
         related_name="guaranteed_households",
     )
 
-    audit_clear = frozenset({"guarantor"})
+    audit_clear: ClassVar[frozenset[str]] = frozenset({"guarantor"})
     objects = BaseQuerySet.as_manager()
 
     class Meta:

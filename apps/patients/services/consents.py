@@ -81,7 +81,7 @@ def signer_of(patient: Patient, given: str, contact: PatientContact | None) -> s
 
 def consent_in_force(patient: Patient, kind: str) -> ConsentForm:
     """Return the consent a withdrawal takes back."""
-    last = ConsentForm.objects.filter(patient=patient, kind=kind).newest_first().first()
+    last: ConsentForm | None = ConsentForm.objects.filter(patient=patient, kind=kind).newest_first().first()
     if last is None or last.decision != ConsentForm.Decision.GIVEN:
         raise NothingToWithdraw(kind=kind)
     return last

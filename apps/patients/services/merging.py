@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Model
+from django.db.models import ManyToOneRel
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError
@@ -95,7 +95,8 @@ def take_over(kept: Patient, merged: Patient) -> None:
 def refuse_leftovers(merged: Patient) -> None:
     """Stop the merge, and roll it back, when any row of any app still points at the merged record."""
     for relation in Patient._meta.get_fields(include_hidden=True):
-        if relation.auto_created and not relation.concrete and relation.one_to_many:
-            model: type[Model] = relation.related_model
-            if model._base_manager.filter(**{relation.field.name: merged.pk}).exists():
-                raise MergeIncomplete(left=f"{model._meta.label_lower}.{relation.field.name}")
+        if isinstance(relation, ManyToOneRel):
+            rows = relation.related_model._base_manager.filter(**{relation.field.name: merged.pk})
+            if rows.exists():
+                left = f"{relation.related_model._meta.label_lower}.{relation.field.name}"
+                raise MergeIncomplete(left=left)

@@ -1,0 +1,54 @@
+"""The catalogue in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.catalog.models import PracticeFee
+
+
+@pytest.fixture
+def browser(acting):
+    """Return a client with an admin session of the user."""
+
+    def logged_in(user) -> Client:
+        client = Client()
+        with acting(user):
+            client.force_login(user)
+        return client
+
+    return logged_in
+
+
+class TestFees:
+    def test_are_set_changed_and_taken_back_through_the_service(self, browser, dora, practice, catalogue):
+        client, act = browser(dora), catalogue["HBLD734"]
+        answer = client.post(reverse("admin:catalog_practicefee_add"), {"act": str(act.pk), "price": 70000})
+        assert answer.status_code == 302, answer.context["errors"]
+        fee = PracticeFee.objects.get()
+        assert (fee.practice_id, fee.act_id, fee.price) == (practice.pk, act.pk, 70000)
+        client.post(reverse("admin:catalog_practicefee_change", args=[fee.pk]), {"price": 69000})
+        fee.refresh_from_db()
+        assert fee.price == 69000
+        client.post(reverse("admin:catalog_practicefee_delete", args=[fee.pk]), {"post": "yes"})
+        assert not PracticeFee.objects.exists()
+
+    def test_refuse_a_price_below_nothing(self, browser, dora, catalogue):
+        body = {"act": str(catalogue["C"].pk), "price": -1}
+        answer = browser(dora).post(reverse("admin:catalog_practicefee_add"), body)
+        assert answer.status_code == 200
+        assert not PracticeFee.objects.exists()
+
+
+class TestActs:
+    def test_are_found_by_words_and_shown_with_prices(self, browser, ana, catalogue):
+        page = browser(ana).get(reverse("admin:catalog_act_changelist"), {"q": "detartrage"})
+        assert page.context["cl"].result_list[0].code == "HBJD001"
+        assert "28,92" in page.content.decode()
+
+    def test_show_their_tariffs(self, browser, ana, catalogue):
+        page = browser(ana).get(reverse("admin:catalog_act_change", args=[catalogue["HBLD634"].pk]))
+        assert page.status_code == 200
+        assert "515,00" in page.content.decode()
