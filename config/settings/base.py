@@ -9,7 +9,6 @@ import django_stubs_ext
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from psycopg_pool import ConnectionPool
 
 from config.settings.admin import *
 from apps.core.logging import dict_config
@@ -125,9 +124,9 @@ DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 1,
     "max_size": whole_number("DATABASE_POOL_SIZE", 12, 1, 200),
     "timeout": 10,
-    # A connection that died with a restarted server is replaced before a request gets it.
-    "check": ConnectionPool.check_connection,
 }
+# A connection that died with a restarted server is replaced before a request gets it (Django hands this to the pool).
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # auditlog's own tables are not wanted: the entry model is ours.
 MIGRATION_MODULES = {"auditlog": None}
