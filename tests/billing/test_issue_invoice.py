@@ -19,7 +19,7 @@ from apps.billing.models import (
     NumberSeries,
     RenderJob,
 )
-from apps.billing.services import LineInput, create_draft, issue_invoice
+from apps.billing.services import create_draft, issue_invoice
 from apps.billing.services.issuing import InvoiceEmpty
 from apps.core.transitions import IllegalTransition
 from tests.billing.making import make_draft, make_issued, make_patient
@@ -48,13 +48,10 @@ class TestIssueInvoice:
         assert invoice.number == "FA-2026-000001"
 
     def test_leaves_no_gap_after_a_rollback(self, ana, patient, practitioner, at):
-        class Undone(Exception):
-            pass
-
         make_issued(practitioner, patient, at, 5000)
-        with pytest.raises(Undone), transaction.atomic():
+        with transaction.atomic():
             make_issued(practitioner, patient, at, 5000)
-            raise Undone
+            transaction.set_rollback(True)
 
         assert make_issued(practitioner, patient, at, 5000).number == "FA-2026-000002"
 
@@ -141,63 +138,66 @@ class TestLedger:
         assert "Soin" not in payload
 
 
+def execute(statement):
+    """Run a statement as somebody with a database client would."""
+    with connection.cursor() as cursor:
+        # Foreign keys checked at commit would stop a TRUNCATE before any trigger does.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(statement)
+
+
 class TestFreezing:
     @pytest.fixture
     def issued(self, patient, practitioner, at):
         return make_issued(practitioner, patient, at, 5000)
 
     @pytest.mark.parametrize(
-        ("column", "value"),
+        "statement",
         [
-            ("number", "'FA-2026-000009'"),
-            ("kind", "'credit_note'"),
-            ("total_amount", "1"),
-            ("net_amount", "1"),
-            ("vat_amount", "1"),
-            ("currency", "'TND'"),
-            ("language", "'en'"),
-            ("reason", "'x'"),
-            ("issued_on", "'2020-01-01'"),
-            ("issued_at", "now()"),
-            ("seller", "'{}'"),
-            ("buyer", "'{}'"),
-            ("buyer_salt", "'x'"),
-            ("practitioner_id", "gen_random_uuid()"),
-            ("practice_id", "gen_random_uuid()"),
+            "UPDATE billing_invoice SET number = 'FA-2026-000009'",
+            "UPDATE billing_invoice SET kind = 'credit_note'",
+            "UPDATE billing_invoice SET total_amount = 1",
+            "UPDATE billing_invoice SET net_amount = 1",
+            "UPDATE billing_invoice SET vat_amount = 1",
+            "UPDATE billing_invoice SET currency = 'TND'",
+            "UPDATE billing_invoice SET language = 'en'",
+            "UPDATE billing_invoice SET reason = 'x'",
+            "UPDATE billing_invoice SET issued_on = '2020-01-01'",
+            "UPDATE billing_invoice SET issued_at = now()",
+            "UPDATE billing_invoice SET seller = '{}'",
+            "UPDATE billing_invoice SET buyer = '{}'",
+            "UPDATE billing_invoice SET buyer_salt = 'x'",
+            "UPDATE billing_invoice SET practitioner_id = gen_random_uuid()",
+            "UPDATE billing_invoice SET practice_id = gen_random_uuid()",
+            "UPDATE billing_invoice SET status = 'draft'",
+            "UPDATE billing_invoiceitem SET label = 'x'",
+            "UPDATE billing_invoiceitem SET code = 'x'",
+            "UPDATE billing_invoiceitem SET tooth = '11'",
+            "UPDATE billing_invoiceitem SET quantity = 2",
+            "UPDATE billing_invoiceitem SET unit_price = 1",
+            "UPDATE billing_invoiceitem SET discount = 1",
+            "UPDATE billing_invoiceitem SET total_amount = 1",
+            "UPDATE billing_invoiceitem SET vat_code = 'STD20'",
+            "UPDATE billing_invoiceitem SET vat_rate_bp = 2000",
+            "UPDATE billing_invoiceitem SET performed_on = '2020-01-01'",
+            "UPDATE billing_invoiceitem SET position = 9",
+            "UPDATE billing_invoiceshare SET amount = 1",
+            "UPDATE billing_invoiceshare SET position = 9",
+            "UPDATE billing_invoiceshare SET payer = 'insurer'",
+            "UPDATE billing_ledgerrecord SET payload = 'x'",
+            "DELETE FROM billing_invoiceitem",
+            "TRUNCATE billing_invoiceitem CASCADE",
+            "DELETE FROM billing_invoiceshare",
+            "TRUNCATE billing_invoiceshare CASCADE",
+            "DELETE FROM billing_invoice",
+            "TRUNCATE billing_invoice CASCADE",
+            "DELETE FROM billing_ledgerrecord",
+            "TRUNCATE billing_ledgerrecord CASCADE",
         ],
     )
-    def test_refuses_a_change_of_an_issued_invoice(self, issued, column, value):
-        self.refused(f"UPDATE billing_invoice SET {column} = {value}")
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            "label = 'x'",
-            "code = 'x'",
-            "tooth = '11'",
-            "quantity = 2",
-            "unit_price = 1",
-            "discount = 1",
-            "total_amount = 1",
-            "vat_code = 'STD20'",
-            "vat_rate_bp = 2000",
-            "performed_on = '2020-01-01'",
-            "position = 9",
-        ],
-    )
-    def test_refuses_a_change_of_its_lines(self, issued, change):
-        self.refused(f"UPDATE billing_invoiceitem SET {change}")
-
-    @pytest.mark.parametrize("change", ["amount = 1", "position = 9"])
-    def test_refuses_a_change_of_its_shares(self, issued, change):
-        self.refused(f"UPDATE billing_invoiceshare SET {change}")
-
-    @pytest.mark.parametrize(
-        "table", ["billing_invoiceitem", "billing_invoiceshare", "billing_invoice", "billing_ledgerrecord"]
-    )
-    def test_refuses_deletes_and_truncation(self, issued, table):
-        self.refused(f"DELETE FROM {table}")
-        self.refused(f"TRUNCATE {table} CASCADE")
+    def test_refuses(self, issued, statement):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            execute(statement)
 
     def test_refuses_new_lines_and_shares(self, issued, acting, ana):
         with acting(ana):
@@ -211,20 +211,7 @@ class TestFreezing:
                 with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
                     model.objects.create(**{**fields, "position": 7})
 
-    def test_refuses_a_change_of_the_ledger(self, issued):
-        self.refused("UPDATE billing_ledgerrecord SET payload = 'x'")
-
-    def test_refuses_to_become_a_draft_again(self, issued):
-        self.refused("UPDATE billing_invoice SET status = 'draft'")
-
     def test_lets_the_status_follow_the_balances(self, issued):
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE billing_invoice SET status = 'paid'")
+        execute("UPDATE billing_invoice SET status = 'paid'")
 
         assert Invoice.objects.get().status == "paid"
-
-    def refused(self, statement):
-        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-            # Foreign keys checked at commit would stop a TRUNCATE before any trigger does.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute(statement)

@@ -21,7 +21,7 @@ from tests.billing.making import make_issued
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-# Runs as another process would: its own connection, its own memory, and dies at the named point without clean-up.
+# Another process: its own connection and memory, and it dies at the named point without clean-up.
 WORKER = """
 import os, signal, sys
 from datetime import datetime

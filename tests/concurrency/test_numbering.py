@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection
 
 from apps.billing.models import Invoice, LedgerRecord, NumberSeries
 from apps.billing.services import issue_invoice, numbering
+from apps.core.errors import DomainError
 from tests.billing.making import MAKER, make_acts, make_draft, make_patient
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.concurrency]
@@ -35,7 +36,7 @@ def race(work, over):
             connection.ensure_connection()
             barrier.wait(timeout=60)
             return work(one)
-        except Exception as error:
+        except (DomainError, IntegrityError, ConnectionResetError) as error:
             return error
         finally:
             connection.close()

@@ -113,7 +113,7 @@ class ItemInput(serializers.Serializer[Any]):
 
     treatment = VisibleKeyField(Treatment, required=False, allow_null=True)
     act = VisibleKeyField(Act, required=False, allow_null=True)
-    label = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    label = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]  # DRF's own attribute has this name
     tooth = serializers.CharField(max_length=2, required=False, allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=MOST_PIECES, default=1)
     unit_price = serializers.IntegerField(min_value=0, max_value=MOST, required=False, allow_null=True)
@@ -150,8 +150,8 @@ class DraftChangeInput(serializers.Serializer[Any]):
 
     practitioner = VisibleKeyField(Practitioner, required=False)
     language = serializers.ChoiceField(choices=["fr", "en"], required=False)
-    items = ItemInput(many=True, required=False, max_length=MOST_LINES)
-    shares = ShareInputShape(many=True, required=False, max_length=20)
+    items = serializers.ListField(child=ItemInput(), required=False, max_length=MOST_LINES)
+    shares = serializers.ListField(child=ShareInputShape(), required=False, max_length=20)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Say lines and shares as the services do."""
@@ -169,7 +169,7 @@ class DraftInput(DraftChangeInput):
     """A new draft; without a practitioner it is the caller's own."""
 
     patient = VisibleKeyField(Patient)
-    items = ItemInput(many=True, max_length=MOST_LINES)
+    items = serializers.ListField(child=ItemInput(), max_length=MOST_LINES)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fill in the caller as practitioner."""
@@ -245,7 +245,7 @@ class CreditInput(serializers.Serializer[Any]):
     """Why, and which lines; without lines everything that is left."""
 
     reason = serializers.CharField(max_length=200)
-    items = CreditLineInput(many=True, required=False, max_length=MOST_LINES)
+    items = serializers.ListField(child=CreditLineInput(), required=False, max_length=MOST_LINES)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Say amounts by line."""

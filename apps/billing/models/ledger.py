@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +22,7 @@ class NumberSeries(PracticeModel):
     year = models.PositiveSmallIntegerField(_("year"))
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
 
-    audited = False
+    audited: ClassVar[bool] = False
     objects = BaseQuerySet.as_manager()
 
     class Meta:
@@ -56,7 +58,7 @@ class LedgerRecord(PracticeModel):
     hash = models.CharField(_("hash"), max_length=64)
     recorded_at = models.DateTimeField(_("recorded at"))
 
-    audited = False
+    audited: ClassVar[bool] = False
     objects = BaseQuerySet.as_manager()
 
     class Meta:

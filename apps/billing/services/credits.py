@@ -92,7 +92,7 @@ def credit_invoice(
 
 def credited_lines(note: Invoice, invoice: Invoice, amounts: Mapping[UUID, int] | None) -> list[InvoiceItem]:
     """Return the lines of a credit note, each naming the line it takes back."""
-    items: Sequence[InvoiceItem] = invoice.items.order_by("position")
+    items = list(invoice.items.order_by("position"))
     before = {
         row["corrects"]: row
         for row in InvoiceItem.objects.filter(corrects__invoice=invoice)
@@ -102,7 +102,7 @@ def credited_lines(note: Invoice, invoice: Invoice, amounts: Mapping[UUID, int] 
     unknown = set(amounts or {}) - {item.pk for item in items}
     if unknown:
         raise InvalidInput(items=[str(_("This line is not on the invoice."))])
-    lines = []
+    lines: list[InvoiceItem] = []
     for item in items:
         done = before.get(item.pk, {"total": 0, "vat": 0})
         left = item.total_amount - done["total"]

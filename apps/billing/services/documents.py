@@ -78,7 +78,7 @@ def wake_renderer() -> None:
 
 
 def render_documents(*, at: datetime, most: int = ROUND) -> int:
-    """Render what is due, one claim at a time: a crash costs one lease, not a whole round; return how many."""
+    """Render what is due, one claim at a time, and return how many: a crash costs one lease."""
     done = 0
     while done < most and (jobs := claim_due(RenderJob, at=at, limit=1)):
         render_job(job=jobs[0], at=at)

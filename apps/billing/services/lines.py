@@ -10,8 +10,8 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Invoice, InvoiceItem
-from apps.billing.services.vat import VatCode, resolve_vat, vat_codes
-from apps.catalog.models import Act
+from apps.billing.services.vat import resolve_vat, vat_codes
+from apps.catalog.models import Act, VatCode
 from apps.catalog.selectors import NoTariff, PricedAct, acts_with_prices, priced
 from apps.catalog.teeth import SurfacesNotAllowed, check_location
 from apps.clinical.models import Treatment

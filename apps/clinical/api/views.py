@@ -32,12 +32,12 @@ class PatientTreatmentViewSet(BaseViewSet):
 
     def patient(self) -> Patient:
         """Return the patient of the path, or 404."""
-        rows = Patient.objects.visible_to(self.request.user).select_related("practice")
+        rows = Patient.objects.visible_to(self.caller).select_related("practice")
         return get_object_or_404(rows, pk=self.kwargs["patient_id"])
 
     def get_queryset(self) -> QuerySet[Treatment]:
         """Return the patient's treatments, newest first."""
-        return treatments_of(viewer=self.request.user, patient=self.patient())
+        return treatments_of(viewer=self.caller, patient=self.patient())
 
     def list(self, request: Request, patient_id: Any = None) -> Response:
         """List treatments."""
@@ -47,7 +47,7 @@ class PatientTreatmentViewSet(BaseViewSet):
     def create(self, request: Request, patient_id: Any = None) -> Response:
         """Record a treatment."""
         patient = self.patient()
-        treatment = record_treatment(actor=request.user, patient=patient, at=timezone.now(), **self.parsed())
+        treatment = record_treatment(actor=self.caller, patient=patient, at=timezone.now(), **self.parsed())
         return self.answer(treatment, status=201)
 
 
@@ -61,7 +61,7 @@ class TreatmentViewSet(BaseViewSet):
 
     def get_queryset(self) -> QuerySet[Treatment]:
         """Return what the caller sees."""
-        rows: QuerySet[Treatment] = Treatment.objects.visible_to(self.request.user).with_names()
+        rows: QuerySet[Treatment] = Treatment.objects.visible_to(self.caller).with_names()
         return rows
 
     @extend_schema(request=None, responses=TreatmentOutput)
@@ -69,7 +69,7 @@ class TreatmentViewSet(BaseViewSet):
     def complete(self, request: Request, pk: Any = None) -> Response:
         """Mark as carried out."""
         treatment = self.get_object()
-        return self.answer(complete_treatment(actor=request.user, treatment=treatment, at=timezone.now()))
+        return self.answer(complete_treatment(actor=self.caller, treatment=treatment, at=timezone.now()))
 
     @extend_schema(request=CancelTreatmentInput, responses=TreatmentOutput)
     @action(detail=True, methods=["post"])
@@ -78,5 +78,5 @@ class TreatmentViewSet(BaseViewSet):
         treatment = self.get_object()
         given = self.parsed()
         return self.answer(
-            cancel_treatment(actor=request.user, treatment=treatment, at=timezone.now(), **given)
+            cancel_treatment(actor=self.caller, treatment=treatment, at=timezone.now(), **given)
         )
