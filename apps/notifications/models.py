@@ -71,7 +71,7 @@ class NotificationTemplate(BaseModel):
     is_active = models.BooleanField(_("in use"), default=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         {"practice", "key", "channel", "language", "subject", "body", "simplify", "is_active", "version"}
     )
     objects = TemplateQuerySet.as_manager()
@@ -244,7 +244,7 @@ class Suppression(BaseModel):
     since = models.DateTimeField(_("since"))
     lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(["practice", "channel", "reason", "since", "lifted_at"])
+    audit_clear = frozenset(["practice", "channel", "reason", "since", "lifted_at"])
     objects = SuppressionQuerySet.as_manager()
 
     class Meta:
