@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
 from config.celery import app as celery_app  # tasks sent by the web process need the configured application
 
 __all__ = ["application", "celery_app"]
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+http_application = get_asgi_application()
+
+from apps.agenda.routing import websocket_urlpatterns  # noqa: E402 - models are loaded by the line above
+
+application = ProtocolTypeRouter({"http": http_application, "websocket": URLRouter(websocket_urlpatterns)})

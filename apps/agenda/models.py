@@ -19,6 +19,7 @@ from apps.agenda.querysets import (
 )
 from apps.core.fields import EncryptedTextField
 from apps.core.models import PracticeModel, SoftDeleteModel
+from apps.core.querysets import BaseQuerySet
 from apps.directory.models import Room, hex_color
 
 STEP_MINUTES = 5
@@ -282,6 +283,8 @@ class AppointmentNote(PracticeModel):
     )
     body = EncryptedTextField(_("text"), context="agenda.appointment_note.body", max_length=4000)
     noted_at = models.DateTimeField(_("written"))
+
+    objects = BaseQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("appointment note")

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from apps.agenda.lifecycle import allowed_verbs
 from apps.agenda.models import Absence, Appointment, AppointmentNote, AppointmentType
 from apps.core.scope import Viewer
+from apps.directory.models import Practitioner
 
 
 def appointments_of(*, viewer: Viewer) -> QuerySet[Appointment]:
@@ -22,6 +23,12 @@ def appointments_of(*, viewer: Viewer) -> QuerySet[Appointment]:
 def appointment_for(*, viewer: Viewer, pk: UUID) -> Appointment:
     """Return one appointment as it is shown, with its planned acts."""
     return appointments_of(viewer=viewer).prefetch_related("acts").get(pk=pk)
+
+
+def receiving(*, viewer: Viewer) -> QuerySet[Practitioner]:
+    """Return the practitioners in use who receive patients."""
+    people = Practitioner.objects.visible_to(viewer).active().exclude(kind=Practitioner.Kind.ASSISTANT)
+    return people.order_by("last_name", "pk")
 
 
 def notes_of(*, viewer: Viewer, appointment: Appointment) -> QuerySet[AppointmentNote]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date as Day
-from datetime import timedelta
+import datetime as dt
 from typing import Any
 
 from django.db.models import QuerySet
@@ -34,7 +33,7 @@ class WindowFilter(filters.FilterSet):
     vars()["from"] = filters.DateFilter(method="remember", label="First local day.")
     to = filters.DateFilter(method="remember", label="Last local day, inclusive.")
 
-    def remember(self, rows: QuerySet[Any], name: str, value: Day) -> QuerySet[Any]:
+    def remember(self, rows: QuerySet[Any], name: str, value: dt.date) -> QuerySet[Any]:
         """Leave the window to `filter_queryset`, which knows both ends."""
         return rows
 
@@ -45,11 +44,11 @@ class WindowFilter(filters.FilterSet):
         if window is None:
             return rows
         zone = zone_of({"request": self.request})
-        since, until = start_of_day(window[0], zone), start_of_day(window[1] + timedelta(days=1), zone)
+        since, until = start_of_day(window[0], zone), start_of_day(window[1] + dt.timedelta(days=1), zone)
         within: QuerySet[Any] = rows.filter(starts_at__lt=until, ends_at__gt=since)
         return within
 
-    def window(self) -> tuple[Day, Day] | None:
+    def window(self) -> tuple[dt.date, dt.date] | None:
         """Return the first and last day asked for; refuse half a window and one that is too wide."""
         day, first, last = (self.form.cleaned_data.get(name) for name in ("date", "from", "to"))
         if day is not None:
@@ -66,7 +65,7 @@ class WindowFilter(filters.FilterSet):
             raise ValidationError({"to": [_("At most %(most)d days at once.") % {"most": MOST_DAYS}]})
         return first, last
 
-    def without_window(self) -> tuple[Day, Day] | None:
+    def without_window(self) -> tuple[dt.date, dt.date] | None:
         """Return the days shown when none are asked for."""
         return None
 
@@ -83,7 +82,7 @@ class AppointmentFilter(WindowFilter):
         model = Appointment
         fields = ("date", "to", "practitioner", "room", "patient", "status")
 
-    def without_window(self) -> tuple[Day, Day] | None:
+    def without_window(self) -> tuple[dt.date, dt.date] | None:
         """Show today, unless a patient is asked for."""
         if self.form.cleaned_data.get("patient"):
             return None

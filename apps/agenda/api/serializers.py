@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +14,8 @@ from apps.catalog.models import Act
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField, zone_of
 from apps.directory.models import Practice, Practitioner, Room, hex_color
 from apps.patients.models import Patient
+
+MOST_DAYS = 100
 
 
 class PatientBrief(serializers.Serializer[Any]):
@@ -188,3 +191,44 @@ class AbsenceInput(serializers.Serializer[Any]):
     starts_at = PracticeTimeField()
     ends_at = PracticeTimeField()
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+
+class AvailabilityQuery(serializers.Serializer[Any]):
+    """What to look for."""
+
+    type = VisibleKeyField(AppointmentType)
+    practitioner = serializers.CharField(required=False, help_text="Keys, comma-separated; all when absent.")
+    duration_minutes = serializers.IntegerField(min_value=5, max_value=720, required=False)
+    step = serializers.IntegerField(
+        min_value=5, max_value=60, default=15, help_text="Minutes between starts."
+    )
+    order = serializers.ChoiceField(choices=[("first", _("first")), ("best", _("best fit"))], default="first")
+    limit = serializers.IntegerField(min_value=1, max_value=2000, default=500)
+    vars()["from"] = serializers.DateField(help_text="First local day.")
+    to = serializers.DateField(help_text="Last local day, inclusive.")
+
+    def validate_practitioner(self, value: str) -> list[Practitioner]:
+        """Return the practitioners named; one that cannot be seen reads as one that does not exist."""
+        several = serializers.ListField(child=VisibleKeyField(Practitioner), max_length=50)
+        several.bind("practitioner", self)
+        people: list[Practitioner] = several.run_validation([key.strip() for key in value.split(",")])
+        return people
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a period that is turned round or too long."""
+        if attrs["to"] < attrs["from"]:
+            raise serializers.ValidationError({"to": _("The last day must not come before the first.")})
+        if attrs["to"] - attrs["from"] > timedelta(days=MOST_DAYS):
+            raise serializers.ValidationError(
+                {"to": _("At most %(most)d days at once.") % {"most": MOST_DAYS}}
+            )
+        return attrs
+
+
+class SlotOutput(serializers.Serializer[Any]):
+    """A start that is free."""
+
+    practitioner = serializers.UUIDField(source="practitioner_id")
+    room = serializers.UUIDField(source="room_id")
+    starts_at = PracticeTimeField()
+    ends_at = PracticeTimeField()

@@ -19,16 +19,27 @@ from apps.agenda.api.serializers import (
     AbsenceOutput,
     AppointmentCard,
     AppointmentOutput,
+    AvailabilityQuery,
     BookInput,
     CancelInput,
     MoveInput,
     NoteInput,
     NoteOutput,
+    SlotOutput,
     TypeInput,
     TypeOutput,
 )
 from apps.agenda.models import Absence, Appointment, AppointmentType
-from apps.agenda.selectors import absences_of, appointment_for, appointments_of, notes_of, types_of
+from apps.agenda.selectors import (
+    absences_of,
+    appointment_for,
+    appointments_of,
+    notes_of,
+    receiving,
+    types_of,
+)
+from apps.agenda.slots import find_slots
+from apps.core.api.filters import refuse_unknown_parameters
 from apps.core.api.pagination import WholePagination
 from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
@@ -275,3 +286,36 @@ class AbsenceViewSet(BaseViewSet):
         """Take an absence back."""
         services.remove_absence(actor=self.caller, absence=self.get_object())
         return Response(status=204)
+
+
+class AvailabilityViewSet(BaseViewSet):
+    """Free time."""
+
+    queryset = Appointment.objects.none()
+    permissions = {"list": VIEW}
+    serializers = {"list": SlotOutput}
+    inputs = {"list": AvailabilityQuery}
+    pagination_class = WholePagination
+    filter_backends = ()
+
+    @extend_schema(parameters=[AvailabilityQuery], responses=SlotOutput(many=True))
+    def list(self, request: Request) -> Response:
+        """Find free starts for a type of visit, by time or by best fit."""
+        refuse_unknown_parameters(request, frozenset(AvailabilityQuery().fields))
+        query = AvailabilityQuery(data=request.query_params.dict(), context=self.get_serializer_context())
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        return self.answer_list(
+            find_slots(
+                practice=self.caller.practice,
+                kind=asked["type"],
+                practitioners=asked.get("practitioner") or list(receiving(viewer=self.caller)),
+                first=asked["from"],
+                last=asked["to"],
+                at=timezone.now(),
+                minutes=asked.get("duration_minutes"),
+                step=asked["step"],
+                best_fit=asked["order"] == "best",
+                limit=asked["limit"],
+            )
+        )

@@ -1,0 +1,174 @@
+"""Free time: which starts a booking of some type would be given, over days and practitioners, in six queries at most."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from apps.agenda.models import Absence, AppointmentType
+from apps.agenda.services.resources import stretches
+from apps.agenda.services.rules import opening_periods
+from apps.core.clock import start_of_day
+from apps.directory.models import Practice, Practitioner, Room
+from apps.directory.selectors import hours_for
+
+Period = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A start that is free; `leftover` is the idle time it would leave around it."""
+
+    practitioner_id: UUID
+    room_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    leftover: timedelta
+
+
+@dataclass(slots=True)
+class Busy:
+    """Held time of one person or room, disjoint or not, looked up by bisection."""
+
+    starts: list[datetime] = field(default_factory=list)
+    ends: list[datetime] = field(default_factory=list)
+
+    def fill(self, periods: Sequence[Period]) -> None:
+        """Take periods in any order; overlapping ones (overbooking) are joined."""
+        for since, until in sorted(periods):
+            if self.ends and since <= self.ends[-1]:
+                self.ends[-1] = max(self.ends[-1], until)
+            else:
+                self.starts.append(since)
+                self.ends.append(until)
+
+    def is_free(self, since: datetime, until: datetime) -> bool:
+        """Say whether nothing is held in the half-open range."""
+        return bisect_right(self.ends, since) == bisect_left(self.starts, until)
+
+    def gap(self, since: datetime, until: datetime, around: Period) -> timedelta:
+        """Return how long the free time around a free range is, within `around`."""
+        before, after = bisect_right(self.ends, since), bisect_left(self.starts, until)
+        opens = max(around[0], self.ends[before - 1]) if before else around[0]
+        closes = min(around[1], self.starts[after]) if after < len(self.starts) else around[1]
+        return closes - opens
+
+
+def find_slots(
+    *,
+    practice: Practice,
+    kind: AppointmentType,
+    practitioners: Collection[Practitioner],
+    first: date,
+    last: date,
+    at: datetime,
+    minutes: int | None = None,
+    step: int = 15,
+    best_fit: bool = False,
+    limit: int = 500,
+) -> list[Slot]:
+    """Return free starts from `first` to `last`, local days inclusive, on a grid of `step` minutes; none in the past.
+
+    Ordered by time, or by the idle time they would leave (`best_fit`). Hours, absences, closures, held time, the type's
+    pattern, room kind and room buffers are those booking respects.
+    """
+    zone = practice.zone
+    window = (start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone))
+    people = [person.pk for person in practitioners]
+    hours = hours_for(practice_id=practice.pk, practitioners=people)
+    rooms = suitable_rooms(practice, kind)
+    margin = timedelta(hours=4)  # buffers and visits that began before the window
+    busy = held_time([*people, *rooms], (window[0] - margin, window[1] + margin))
+    for person, periods in absences(practice, people, window).items():
+        busy[person] += periods
+    lookups: dict[UUID, Busy] = defaultdict(Busy)
+    for resource, periods in busy.items():
+        lookups[resource].fill(periods)
+    length = timedelta(minutes=minutes or kind.duration_minutes)
+    found: list[Slot] = []
+    for person in people:
+        for opening in opening_periods(hours[person], first, last, zone):
+            within = (max(opening[0], window[0], at), min(opening[1], window[1]))
+            for start in grid(opening[0], within, length, step):
+                slot = slot_at(kind, person, rooms, lookups, span=(start, start + length), opening=opening)
+                if slot is not None:
+                    found.append(slot)
+    found.sort(
+        key=lambda slot: (slot.leftover, slot.starts_at) if best_fit else (slot.starts_at, slot.leftover)
+    )
+    return found[:limit]
+
+
+def grid(origin: datetime, within: Period, length: timedelta, step: int) -> Iterator[datetime]:
+    """Yield starts every `step` minutes from the opening that fit the period whole."""
+    stride = timedelta(minutes=step)
+    late = max(within[0] - origin, timedelta())
+    start = origin + stride * -(-late // stride)
+    while start + length <= within[1]:
+        yield start
+        start += stride
+
+
+def slot_at(
+    kind: AppointmentType,
+    person: UUID,
+    rooms: Sequence[UUID],
+    busy: dict[UUID, Busy],
+    *,
+    span: Period,
+    opening: Period,
+) -> Slot | None:
+    """Return the slot of one practitioner in the first room that is free, or None."""
+    runs = stretches(kind.pattern, "X", *span)
+    if not all(busy[person].is_free(*run) for run in runs):
+        return None
+    before = timedelta(minutes=kind.buffer_before_minutes)
+    after = timedelta(minutes=kind.buffer_after_minutes)
+    room = next((key for key in rooms if busy[key].is_free(span[0] - before, span[1] + after)), None)
+    if room is None:
+        return None
+    idle = busy[person].gap(runs[0][0], runs[0][1], opening) - (runs[0][1] - runs[0][0])
+    return Slot(person, room, *span, leftover=idle)
+
+
+def suitable_rooms(practice: Practice, kind: AppointmentType) -> list[UUID]:
+    """Return the rooms in use in which a type of visit may take place, in the order of the screen."""
+    rooms = Room.objects.filter(practice=practice).kept().active()
+    if kind.room_kind:
+        rooms = rooms.filter(kind=kind.room_kind)
+    return list(rooms.order_by("position", "name", "pk").values_list("pk", flat=True))
+
+
+def held_time(resources: Sequence[UUID], window: Period) -> dict[UUID, list[Period]]:
+    """Return held time by resource.
+
+    One index scan per resource: with `resource_id = ANY(...)` the planner takes the index for the period alone and reads the
+    whole practice network's time.
+    """
+    found: dict[UUID, list[Period]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.id, lower(o.period), upper(o.period) FROM unnest(%s::uuid[]) AS r(id) CROSS JOIN LATERAL"
+            " (SELECT period FROM agenda_occupancy WHERE resource_id = r.id AND period && %s) AS o",
+            [list(resources), DateTimeTZRange(*window, "[)")],
+        )
+        for resource, since, until in cursor.fetchall():
+            found[resource].append((since, until))
+    return found
+
+
+def absences(practice: Practice, people: Sequence[UUID], window: Period) -> dict[UUID, list[Period]]:
+    """Return time away by practitioner; a closure of the practice counts for everybody."""
+    away: dict[UUID, list[Period]] = defaultdict(list)
+    rows = Absence.objects.filter(practice=practice).between(*window).concerning(people)
+    for who, since, until in rows.values_list("practitioner_id", "starts_at", "ends_at"):
+        for person in people if who is None else [who]:
+            away[person].append((since, until))
+    return away
