@@ -94,7 +94,9 @@ def values_of(
     values = dict.fromkeys(message.variables, "")
     if practice is not None:
         values["practice_name"] = practice.name
-        values["practice_phone"] = practice.phone.as_national if practice.phone else ""
+        phone = practice.phone.as_national if practice.phone else ""
+        # A number stays on one line where lines break by themselves.
+        values["practice_phone"] = phone.replace(" ", "\u00a0") if channel == Channel.EMAIL else phone
     moment = _moment(context.get("starts_at"))
     if moment is not None:
         local = moment.astimezone(practice.zone if practice else ZoneInfo("Europe/Paris"))
