@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -33,9 +31,7 @@ class BillingDocument(PracticeModel):
     rendered_at = models.DateTimeField(_("rendered at"), null=True, blank=True)
     copies = models.PositiveIntegerField(_("times handed out"), default=0)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
-        "kind language storage_key content_type sha256 size rendered_at copies".split()
-    )
+    audit_clear = frozenset("kind language storage_key content_type sha256 size rendered_at copies".split())
     objects = BaseQuerySet.as_manager()
 
     class Meta:

@@ -6,8 +6,6 @@ A draft is edited freely and has no number. From issue on, the columns named in 
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -72,7 +70,7 @@ class Invoice(PracticeModel):
     buyer = models.JSONField(_("buyer"), default=dict, blank=True)
     buyer_salt = models.CharField(max_length=32, blank=True, editable=False)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "kind status number currency language total_amount net_amount vat_amount issued_at issued_on "
         "seller".split()
     )
@@ -176,7 +174,7 @@ class InvoiceItem(PracticeModel):
     brss = models.BigIntegerField(_("reimbursement base"), null=True, blank=True)
     rate_bp = models.PositiveIntegerField(_("mandatory scheme's rate (basis points)"), null=True, blank=True)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "position holds_treatment performed_on quantity unit_price discount total_amount net_amount "
         "vat_amount vat_code vat_rate_bp brss rate_bp".split()
     )
@@ -228,7 +226,7 @@ class InvoiceShare(PracticeModel):
     kind = models.CharField(_("scheme"), max_length=14, choices=Kind, null=True, blank=True)
     amount = models.BigIntegerField(_("amount"), validators=[MinValueValidator(0)])
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset("position payer kind amount".split())
+    audit_clear = frozenset("position payer kind amount".split())
     objects = InvoiceShareQuerySet.as_manager()
 
     class Meta:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +20,7 @@ class NumberSeries(PracticeModel):
     year = models.PositiveSmallIntegerField(_("year"))
     last_number = models.PositiveBigIntegerField(_("last number"), default=0)
 
-    audited: ClassVar[bool] = False
+    audited = False
     objects = BaseQuerySet.as_manager()
 
     class Meta:
@@ -58,7 +56,7 @@ class LedgerRecord(PracticeModel):
     hash = models.CharField(_("hash"), max_length=64)
     recorded_at = models.DateTimeField(_("recorded at"))
 
-    audited: ClassVar[bool] = False
+    audited = False
     objects = BaseQuerySet.as_manager()
 
     class Meta:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -48,9 +46,7 @@ class Payment(PracticeModel):
         related_name="refunded_by",
     )
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
-        "payer method amount currency received_on recorded_at".split()
-    )
+    audit_clear = frozenset("payer method amount currency received_on recorded_at".split())
     objects = PaymentQuerySet.as_manager()
 
     class Meta:
@@ -102,7 +98,7 @@ class PaymentAllocation(PracticeModel):
     amount = models.BigIntegerField(_("amount"))
     allocated_at = models.DateTimeField(_("allocated at"))
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset("amount allocated_at".split())
+    audit_clear = frozenset("amount allocated_at".split())
     objects = BaseQuerySet.as_manager()
 
     class Meta:
