@@ -15,6 +15,10 @@ class PagePagination(PageNumberPagination):
     max_page_size = 200
     page_size_query_param = "page_size"
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe the envelope."""
+        return envelope(schema, {"type": "integer"})
+
 
 class HistoryPagination(CursorPagination):
     """Newest first by key, for histories too long to count; `count` is null because counting is what it avoids."""
@@ -27,22 +31,17 @@ class HistoryPagination(CursorPagination):
     def get_paginated_response(self, data: Any) -> Response:
         """Answer the same envelope as a page."""
         return Response(
-            {"count": None, "next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
+            {
+                "count": None,
+                "next": self.get_next_link(),
+                "previous": self.get_previous_link(),
+                "results": data,
+            }
         )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Describe the envelope."""
-        link = {"type": ["string", "null"], "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["count", "next", "previous", "results"],
-            "properties": {
-                "count": {"type": ["integer", "null"]},
-                "next": link,
-                "previous": link,
-                "results": schema,
-            },
-        }
+        return envelope(schema, {"type": ["integer", "null"]})
 
 
 class WholePagination(PagePagination):
@@ -58,7 +57,9 @@ class WholePagination(PagePagination):
 
         rows = list(queryset[: self.most + 1])
         if len(rows) > self.most:
-            raise InvalidInput(_("This asks for too many rows at once. Choose a shorter period."), most=self.most)
+            raise InvalidInput(
+                _("This asks for too many rows at once. Choose a shorter period."), most=self.most
+            )
         self.rows = rows
         return rows
 
@@ -71,3 +72,11 @@ class WholePagination(PagePagination):
         return []
 
 
+def envelope(rows: dict[str, Any], count: dict[str, Any]) -> dict[str, Any]:
+    """Describe `count, next, previous, results`, in the words of OpenAPI 3.1."""
+    link = {"type": ["string", "null"], "format": "uri"}
+    return {
+        "type": "object",
+        "required": ["count", "next", "previous", "results"],
+        "properties": {"count": count, "next": link, "previous": link, "results": rows},
+    }
