@@ -50,7 +50,9 @@ def in_python(tree: ast.AST) -> Iterator[Sentence]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        words = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+        words = [
+            arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+        ]
         if name in MARKS and len(words) == 1:
             yield Sentence(words[0])
         elif name in PLURAL_MARKS and len(words) >= 2:
@@ -99,7 +101,9 @@ def update_catalogue(root: Path, language: str = "fr") -> tuple[int, int]:
             book.remove(entry)
     for sentence in wanted:
         if sentence not in known:
-            plural = {"msgid_plural": sentence.plural, "msgstr_plural": {0: "", 1: ""}} if sentence.plural else {}
+            plural = (
+                {"msgid_plural": sentence.plural, "msgstr_plural": {0: "", 1: ""}} if sentence.plural else {}
+            )
             book.append(polib.POEntry(msgid=sentence.text, msgctxt=sentence.context, **plural))
     book.sort(key=lambda entry: (entry.msgid, entry.msgctxt or ""))
     book.save(str(file))
@@ -125,7 +129,11 @@ def incomplete_entries(root: Path) -> list[str]:
 
     file = root / "locale" / "fr" / "LC_MESSAGES" / "django.po"
     book = polib.pofile(str(file)) if file.exists() else polib.POFile()
-    known = {Sentence(entry.msgid, entry.msgid_plural, entry.msgctxt): entry for entry in book if not entry.obsolete}
+    known = {
+        Sentence(entry.msgid, entry.msgid_plural, entry.msgctxt): entry
+        for entry in book
+        if not entry.obsolete
+    }
     return [
         f"{where[0]}: {sentence.text[:90]}"
         for sentence, where in collect(root).items()

@@ -34,12 +34,20 @@ class House:
 def build_house(name: str, *people: tuple[str, str, str]) -> House:
     """Create a practice, its rooms, hours and practitioners (kind, first name, last name)."""
     with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.cast"):
-        practice = Practice.objects.create(name=name, city="Lyon", license_no=f"LIC-{name}", siret="73282932000074")
+        practice = Practice.objects.create(
+            name=name, city="Lyon", license_no=f"LIC-{name}", siret="73282932000074"
+        )
         rooms = [Room.objects.create(practice=practice, name=f"Fauteuil {n}", position=n) for n in (1, 2)]
         for day in range(1, 6):
             OpeningHours.objects.create(practice=practice, weekday=day, opens_at=time(8), closes_at=time(19))
         staff = [
-            Practitioner.objects.create(practice=practice, kind=kind, first_name=first, last_name=last, title="Dr" if kind == "practitioner" else "")
+            Practitioner.objects.create(
+                practice=practice,
+                kind=kind,
+                first_name=first,
+                last_name=last,
+                title="Dr" if kind == "practitioner" else "",
+            )
             for kind, first, last in people
         ]
     return House(practice, rooms, staff)
@@ -63,7 +71,12 @@ def at() -> datetime:
 @pytest.fixture
 def house(db: None) -> House:
     """Ana's and Ben's practice."""
-    return build_house("Cabinet des Lilas", ("practitioner", "Ana", "Morel"), ("practitioner", "Luc", "Petit"), ("assistant", "Ben", "Roche"))
+    return build_house(
+        "Cabinet des Lilas",
+        ("practitioner", "Ana", "Morel"),
+        ("practitioner", "Luc", "Petit"),
+        ("assistant", "Ben", "Roche"),
+    )
 
 
 @pytest.fixture
@@ -99,7 +112,13 @@ def room(house: House) -> Room:
 @pytest.fixture
 def ana(house: House) -> User:
     """A practitioner here."""
-    return make_user("ana@test.test", Role.PRACTITIONER, "Ana", practice=house.practice, practitioner=house.practitioners[0])
+    return make_user(
+        "ana@test.test",
+        Role.PRACTITIONER,
+        "Ana",
+        practice=house.practice,
+        practitioner=house.practitioners[0],
+    )
 
 
 @pytest.fixture
@@ -117,7 +136,13 @@ def dora(house: House) -> User:
 @pytest.fixture
 def cleo(other_house: House) -> User:
     """A practitioner elsewhere."""
-    return make_user("cleo@test.test", Role.PRACTITIONER, "Cleo", practice=other_house.practice, practitioner=other_house.practitioners[0])
+    return make_user(
+        "cleo@test.test",
+        Role.PRACTITIONER,
+        "Cleo",
+        practice=other_house.practice,
+        practitioner=other_house.practitioners[0],
+    )
 
 
 @pytest.fixture
@@ -183,6 +208,12 @@ def acting() -> Callable[[Any], Any]:
     """Bind an actor around direct writes in a test: `with acting(ana): ...`."""
 
     def bound(user: Any) -> Any:
-        return bind(actor_id=user.id, actor_role=user.role, practice_id=user.practice_id, insurer_id=user.insurer_id, action="test.acting")
+        return bind(
+            actor_id=user.id,
+            actor_role=user.role,
+            practice_id=user.practice_id,
+            insurer_id=user.insurer_id,
+            action="test.acting",
+        )
 
     return bound

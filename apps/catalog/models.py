@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -38,7 +36,7 @@ class VatCode(BaseModel):
         default=False,
     )
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "code label_fr label_en rate_bp mention_fr mention_en needs_reason".split()
     )
     objects = CatalogueQuerySet.as_manager()
@@ -136,7 +134,7 @@ class Act(BaseModel):
     is_active = models.BooleanField(_("in use"), default=True)
     search_text = models.TextField(editable=False, default="")
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "code code_system label_fr label_en category requires_tooth tooth_rule min_surfaces max_surfaces duration_minutes "
         "consumables code_confidence amount_confidence note is_active search_text".split()
     )
@@ -191,7 +189,7 @@ class Tariff(BaseModel):
     cap = models.PositiveBigIntegerField(_("highest price of the basket (cents)"), null=True, blank=True)
     basket = models.CharField(_("basket"), max_length=20, choices=Basket)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "act valid_from valid_to price brss rate_bp cap basket".split()
     )
     objects = TariffQuerySet.as_manager()
@@ -232,7 +230,7 @@ class PracticeFee(PracticeModel):
         _("price (minor units)"), validators=[MinValueValidator(0), MaxValueValidator(100_000_000)]
     )
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset({"act", "price"})
+    audit_clear = frozenset({"act", "price"})
     objects = BaseQuerySet.as_manager()
 
     class Meta:

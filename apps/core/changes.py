@@ -35,14 +35,13 @@ class Change:
 
 
 Sink = Callable[[Sequence[Change]], None]
-_sink: Sink | None = None
+_sinks: list[Sink] = []
 _buffer: ContextVar[list[Change] | None] = ContextVar("osdentaire_change_buffer", default=None)
 
 
 def register_sink(sink: Sink) -> None:
     """Name the function that stores changes, inside the transaction that made them."""
-    global _sink
-    _sink = sink
+    _sinks[:] = [sink]
 
 
 def emit(changes: Sequence[Change]) -> None:
@@ -53,9 +52,9 @@ def emit(changes: Sequence[Change]) -> None:
     if buffer is not None:
         buffer.extend(changes)
         return
-    if _sink is None:
+    if not _sinks:
         raise RuntimeError("no change sink is registered: apps.audit must be installed")
-    _sink(changes)
+    _sinks[0](changes)
 
 
 @contextmanager

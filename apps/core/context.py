@@ -27,7 +27,8 @@ class Bound:
     action: str = ""
 
 
-_bound: ContextVar[Bound] = ContextVar("osdentaire_bound", default=Bound())
+_NOBODY = Bound()
+_bound: ContextVar[Bound] = ContextVar("osdentaire_bound", default=_NOBODY)
 
 
 def current() -> Bound:

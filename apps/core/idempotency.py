@@ -45,7 +45,7 @@ def once(handler: Callable[..., Response], request: Request, *args: Any, **kwarg
     told to wait instead of waiting, so that a stuck client cannot pile up connections. The query counts as
     part of the body.
     """
-    if not request.user or not request.user.is_authenticated:
+    if not request.user.is_authenticated:
         return handler(request, *args, **kwargs)
     key = request.headers[HEADER]
     if not 8 <= len(key) <= 128 or not key.isascii() or not key.isprintable():

@@ -26,7 +26,9 @@ def client_address(request: HttpRequest) -> str | None:
     """
     hops: int = settings.TRUSTED_PROXIES
     if hops:
-        entries = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        entries = [
+            part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
+        ]
         if len(entries) >= hops:
             return entries[-hops]
     return request.META.get("REMOTE_ADDR") or None
@@ -43,7 +45,12 @@ class RequestContextMiddleware:
         request_id = given if REQUEST_ID.match(given) else uuid4().hex
         agent = request.headers.get("User-Agent", "")[:256]
         with bind(
-            request_id=request_id, address=client_address(request), user_agent=agent, actor_id=None, actor_role="", action=""
+            request_id=request_id,
+            address=client_address(request),
+            user_agent=agent,
+            actor_id=None,
+            actor_role="",
+            action="",
         ):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id

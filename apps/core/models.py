@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import models, router, transaction
@@ -11,7 +11,7 @@ from uuid6 import uuid7
 
 from apps.core import changes
 from apps.core.fields import EncryptedJSONField
-from apps.core.querysets import BaseQuerySet, create_change, delete_change, remember, update_change
+from apps.core.querysets import create_change, delete_change, remember, update_change
 
 
 def new_id() -> UUID:
@@ -27,16 +27,16 @@ class AuditedModel(models.Model):
     A model that is not audited says `audited = False` and stands in the audit app's registry with its reason.
     """
 
-    audited: ClassVar[bool] = True
-    audit_clear: ClassVar[frozenset[str]] = frozenset()
+    audited = True
+    audit_clear: frozenset[str] = frozenset()
 
     class Meta:
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
         """Load a row and keep its values, so that a save knows what it changes without another query."""
-        instance = super().from_db(db, field_names, values)
+        instance = super().from_db(db, field_names, values, **kwargs)
         if cls.audited:
             remember(instance)
         return instance
@@ -61,7 +61,11 @@ class AuditedModel(models.Model):
             if adding or known is None:
                 changes.emit([create_change(self)])
             else:
-                written = {name: value for name, value in self.__dict__.items() if was_written(self, name, update_fields)}
+                written = {
+                    name: value
+                    for name, value in self.__dict__.items()
+                    if was_written(self, name, update_fields)
+                }
                 change = update_change(type(self), self.pk, known, written)
                 changes.emit([change] if change else [])
         remember(self, update_fields)
@@ -76,8 +80,10 @@ def was_written(instance: models.Model, attname: str, update_fields: Any) -> boo
     """Say whether this save wrote `attname`."""
     if update_fields is None:
         return True
-    return any(attname in (f.attname, f.name) and (f.name in update_fields or f.attname in update_fields)
-               for f in instance._meta.concrete_fields)
+    return any(
+        attname in (f.attname, f.name) and (f.name in update_fields or f.attname in update_fields)
+        for f in instance._meta.concrete_fields
+    )
 
 
 def record_deletion(sender: type[models.Model], instance: models.Model, **kwargs: Any) -> None:
@@ -92,8 +98,6 @@ class BaseModel(AuditedModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True, editable=False)
     updated_at = models.DateTimeField(_("last changed"), auto_now=True, editable=False)
 
-    objects = BaseQuerySet.as_manager()
-
     class Meta:
         abstract = True
 
@@ -105,7 +109,11 @@ class PracticeModel(BaseModel):
     """A row owned by one practice; it carries the owner even where a parent already does."""
 
     practice = models.ForeignKey(
-        "directory.Practice", verbose_name=_("practice"), on_delete=models.PROTECT, related_name="+", editable=False
+        "directory.Practice",
+        verbose_name=_("practice"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        editable=False,
     )
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from django.db import models, transaction
@@ -39,7 +39,7 @@ class ScopedQuerySet(models.QuerySet[M]):
         return self.none()
 
 
-class AuditedQuerySet(models.QuerySet[M]):
+class BaseQuerySet(ScopedQuerySet[M]):
     """Bulk writes leave the same entries as single saves: one per row, with exact previous values."""
 
     def update(self, **kwargs: Any) -> int:
@@ -48,14 +48,15 @@ class AuditedQuerySet(models.QuerySet[M]):
         Rows are locked (`FOR UPDATE`) so that two updates of one row never claim the same previous value; the new
         values are read back because an expression such as `F("n") + 1` is only known to the database.
         """
-        fields = [self.model._meta.get_field(name).attname for name in kwargs]  # type: ignore[union-attr]  # real columns only
+        columns = self.model._meta
+        fields = [getattr(columns.get_field(name), "attname", name) for name in kwargs]
         if not is_audited(self.model):
             return super().update(**kwargs)
         with transaction.atomic(using=self.db):
             before = row_values(self.model, self.order_by("pk").select_for_update(of=("self",)), fields)
             if not before:
                 return 0
-            chosen = self.model._base_manager.using(self.db).filter(pk__in=list(before))  # type: ignore[attr-defined]
+            chosen = self.model._base_manager.using(self.db).filter(pk__in=list(before))
             count = models.QuerySet.update(chosen, **kwargs)
             after = row_values(self.model, chosen, fields)
             changes.emit(
@@ -84,7 +85,7 @@ class AuditedQuerySet(models.QuerySet[M]):
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_update(self, objs: Iterable[M], fields: Sequence[str], batch_size: int | None = None) -> int:
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
         """Update many rows; Django turns this into `update()` calls, which record the changes."""
         with changes.gathered():
             return super().bulk_update(objs, fields, batch_size)
@@ -100,10 +101,6 @@ class AuditedQuerySet(models.QuerySet[M]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-class BaseQuerySet(ScopedQuerySet[M], AuditedQuerySet[M]):
-    """What `objects` of every owned model is made of."""
-
-
 # --- what a change is made of -----------------------------------------------------------------------------------
 
 
@@ -112,13 +109,17 @@ def is_audited(model: type[models.Model]) -> bool:
     return bool(getattr(model, "audited", False))
 
 
-def audit_fields(model: type[models.Model], names: Collection[str] | None = None) -> list[models.Field[Any, Any]]:
+def audit_fields(
+    model: type[models.Model], names: Collection[str] | None = None
+) -> list[models.Field[Any, Any]]:
     """Return the concrete fields whose changes are recorded; time stamps of the row itself are not changes."""
     silent = {"created_at", "updated_at"}
     return [
         f
         for f in model._meta.concrete_fields
-        if f.name not in silent and not f.primary_key and (names is None or f.attname in names or f.name in names)
+        if f.name not in silent
+        and not f.primary_key
+        and (names is None or f.attname in names or f.name in names)
     ]
 
 
@@ -205,7 +206,9 @@ def delete_change(instance: models.Model) -> Change:
     )
 
 
-def update_change(model: type[models.Model], pk: Any, old: dict[str, Any], new: dict[str, Any]) -> Change | None:
+def update_change(
+    model: type[models.Model], pk: Any, old: dict[str, Any], new: dict[str, Any]
+) -> Change | None:
     """Describe an updated row from two readings of it, or None when nothing differs."""
     before, after = {}, {}
     for f in audit_fields(model):

@@ -9,7 +9,13 @@ from random import Random
 
 from apps.accounts.models import User
 from apps.agenda.models import Appointment, AppointmentType
-from apps.agenda.services import add_note, book_appointment, cancel_appointment, change_appointment, create_type
+from apps.agenda.services import (
+    add_note,
+    book_appointment,
+    cancel_appointment,
+    change_appointment,
+    create_type,
+)
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.demo.houses import DentalHouse
@@ -132,7 +138,9 @@ class Diary:
         if fate < 0.05:
             who = self.random.choice(("patient", "practice"))
             when = visit.starts_at - timedelta(hours=self.random.randrange(3, 40))
-            cancel_appointment(actor=self.desk, appointment=visit, at=when, reason="Empêchement", cancelled_by=who)
+            cancel_appointment(
+                actor=self.desk, appointment=visit, at=when, reason="Empêchement", cancelled_by=who
+            )
             return False
         if fate < 0.09:
             change_appointment(
@@ -142,6 +150,8 @@ class Diary:
         late = timedelta(minutes=self.random.randrange(-5, 10))
         change_appointment(actor=self.desk, appointment=visit, verb="arrive", at=visit.starts_at + late)
         dentist = self.dentists.get(visit.practitioner_id, self.desk)
-        change_appointment(actor=dentist, appointment=visit, verb="seat", at=visit.starts_at + timedelta(minutes=8))
+        change_appointment(
+            actor=dentist, appointment=visit, verb="seat", at=visit.starts_at + timedelta(minutes=8)
+        )
         change_appointment(actor=dentist, appointment=visit, verb="complete", at=visit.ends_at)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 
@@ -54,9 +55,25 @@ PORT = {
     "vat_status": Practice.VatStatus.FRANCHISE,
 }
 NETWORK = (
-    ("Pharmacie de la Médina", Practice.Kind.PHARMACY, "DEMO-PHA-1", "paula", Role.PHARMACIST, "Paula", "Trabelsi"),
+    (
+        "Pharmacie de la Médina",
+        Practice.Kind.PHARMACY,
+        "DEMO-PHA-1",
+        "paula",
+        Role.PHARMACIST,
+        "Paula",
+        "Trabelsi",
+    ),
     ("Laboratoire du Lac", Practice.Kind.LABORATORY, "DEMO-LAB-1", "lea", Role.LAB_MANAGER, "Léa", "Gharbi"),
-    ("Clinique des Jasmins", Practice.Kind.CLINIC, "DEMO-CLI-1", "hugo", Role.CLINIC_ADMIN, "Hugo", "Ben Salah"),
+    (
+        "Clinique des Jasmins",
+        Practice.Kind.CLINIC,
+        "DEMO-CLI-1",
+        "hugo",
+        Role.CLINIC_ADMIN,
+        "Hugo",
+        "Ben Salah",
+    ),
     ("Cabinet médical Carthage", Practice.Kind.MEDICAL, "DEMO-MED-1", "doc", Role.DOCTOR, "Dorra", "Mansour"),
 )
 
@@ -68,7 +85,11 @@ def build_dental_houses(*, actor: Viewer) -> list[DentalHouse]:
         LILAS,
         dentists=(("Ana", "Morel", "10001234565", "#2563eb"), ("Luc", "Petit", "10109876549", "#059669")),
         assistants=(("Ben", "Roche"), ("Maya", "Colin")),
-        rooms=(("Fauteuil 1", Room.Kind.TREATMENT), ("Fauteuil 2", Room.Kind.TREATMENT), ("Chirurgie", Room.Kind.SURGERY)),
+        rooms=(
+            ("Fauteuil 1", Room.Kind.TREATMENT),
+            ("Fauteuil 2", Room.Kind.TREATMENT),
+            ("Chirurgie", Room.Kind.SURGERY),
+        ),
         hours=(time(8), time(19)),
     )
     port = build_house(
@@ -82,7 +103,7 @@ def build_dental_houses(*, actor: Viewer) -> list[DentalHouse]:
 
 
 def build_house(
-    fields: dict[str, object],
+    fields: Mapping[str, object],
     *,
     dentists: tuple[tuple[str, str, str, str], ...],
     assistants: tuple[tuple[str, str], ...],
@@ -92,10 +113,12 @@ def build_house(
     """Create one practice, open Monday to Friday."""
     practice = Practice.objects.create(**fields)
     made = [
-        Room.objects.create(practice=practice, name=name, kind=kind, position=n) for n, (name, kind) in enumerate(rooms)
+        Room.objects.create(practice=practice, name=name, kind=kind, position=n)
+        for n, (name, kind) in enumerate(rooms)
     ]
     OpeningHours.objects.bulk_create(
-        OpeningHours(practice=practice, weekday=day, opens_at=hours[0], closes_at=hours[1]) for day in range(1, 6)
+        OpeningHours(practice=practice, weekday=day, opens_at=hours[0], closes_at=hours[1])
+        for day in range(1, 6)
     )
     doctors = [
         Practitioner.objects.create(
@@ -112,7 +135,11 @@ def build_house(
     ]
     helpers = [
         Practitioner.objects.create(
-            practice=practice, kind=Practitioner.Kind.ASSISTANT, first_name=first, last_name=last, color="#94a3b8"
+            practice=practice,
+            kind=Practitioner.Kind.ASSISTANT,
+            first_name=first,
+            last_name=last,
+            color="#94a3b8",
         )
         for first, last in assistants
     ]
@@ -130,7 +157,13 @@ def build_network(*, actor: Viewer) -> tuple[list[Insurer], dict[str, Practice]]
     ]
     providers = {
         login: Practice.objects.create(
-            name=name, kind=kind, license_no=license_no, city="Tunis", country="TN", timezone="Africa/Tunis", currency="TND"
+            name=name,
+            kind=kind,
+            license_no=license_no,
+            city="Tunis",
+            country="TN",
+            timezone="Africa/Tunis",
+            currency="TND",
         )
         for name, kind, license_no, login, _role, _first, _last in NETWORK
     }
@@ -145,11 +178,19 @@ def build_accounts(
     lilas, port = houses
     by_code = {insurer.code: insurer for insurer in insurers}
     rows = [
-        account("ana", Role.PRACTITIONER, "Ana", "Morel", practice=lilas.practice, practitioner=lilas.dentists[0]),
-        account("ben", Role.ASSISTANT, "Ben", "Roche", practice=lilas.practice, practitioner=lilas.assistants[0]),
+        account(
+            "ana", Role.PRACTITIONER, "Ana", "Morel", practice=lilas.practice, practitioner=lilas.dentists[0]
+        ),
+        account(
+            "ben", Role.ASSISTANT, "Ben", "Roche", practice=lilas.practice, practitioner=lilas.assistants[0]
+        ),
         account("dora", Role.PRACTICE_ADMIN, "Dora", "Keller", practice=lilas.practice),
-        account("cleo", Role.PRACTITIONER, "Cleo", "Marin", practice=port.practice, practitioner=port.dentists[0]),
-        account("carl", Role.ASSISTANT, "Carl", "Vidal", practice=port.practice, practitioner=port.assistants[0]),
+        account(
+            "cleo", Role.PRACTITIONER, "Cleo", "Marin", practice=port.practice, practitioner=port.dentists[0]
+        ),
+        account(
+            "carl", Role.ASSISTANT, "Carl", "Vidal", practice=port.practice, practitioner=port.assistants[0]
+        ),
         account("ines", Role.INSURER_ADMIN, "Inès", "Belhadj", insurer=by_code["CAP"]),
         account("omar", Role.INSURER_AGENT, "Omar", "Sassi", insurer=by_code["CAP"]),
         account("nora", Role.INSURER_ADMIN, "Nora", "Khelifi", insurer=by_code["NORD"]),

@@ -35,7 +35,12 @@ def build_houses(count: int, *, start: int) -> list[DentalHouse]:
     with bind(actor_id=ACTOR.id, actor_role=ACTOR.role, action="demo.large.build"):
         for n in range(start, start + count):
             house = build_house(
-                {"name": f"Cabinet {n:04d}", "kind": Practice.Kind.DENTAL, "license_no": f"LARGE-{n:06d}", "city": "Lille"},
+                {
+                    "name": f"Cabinet {n:04d}",
+                    "kind": Practice.Kind.DENTAL,
+                    "license_no": f"LARGE-{n:06d}",
+                    "city": "Lille",
+                },
                 dentists=tuple(("Dentiste", f"{n}-{k}", "", "#2563eb") for k in range(4)),
                 assistants=(),
                 rooms=tuple((f"Fauteuil {k}", Room.Kind.TREATMENT) for k in range(4)),
@@ -46,7 +51,9 @@ def build_houses(count: int, *, start: int) -> list[DentalHouse]:
     return houses
 
 
-def copy_rows(table: str, columns: list[str], rows: Iterator[tuple[Any, ...]], progress: Progress, every: int = 5000) -> int:
+def copy_rows(
+    table: str, columns: list[str], rows: Iterator[tuple[Any, ...]], progress: Progress, every: int = 5000
+) -> int:
     """COPY rows into a table; returns how many. Nothing is audited: these are not people."""
     written = 0
     names = ", ".join(f'"{name}"' for name in columns)
@@ -93,7 +100,10 @@ class PatientLoader:
             self.ids.append(patient.pk)
             values = {
                 **self.defaults,
-                **{name: getattr(patient, name) for name in ("first_name", "last_name", "sex", "birth_date", "email", "phone", "city")},
+                **{
+                    name: getattr(patient, name)
+                    for name in ("first_name", "last_name", "sex", "birth_date", "email", "phone", "city")
+                },
                 **search_fields(patient),
                 "id": patient.pk,
                 "practice_id": practice.pk,
@@ -129,14 +139,25 @@ def appointment_rows(
                     if made >= count:
                         return
                     yield appointment(
-                        house, kind, dentist.pk, house.rooms[chair].pk, patients[made % len(patients)], starts
+                        house,
+                        kind=kind,
+                        dentist=dentist.pk,
+                        room=house.rooms[chair].pk,
+                        patient=patients[made % len(patients)],
+                        starts=starts,
                     )
                     made += 1
         day += timedelta(days=1)
 
 
 def appointment(
-    house: DentalHouse, kind: Any, dentist: uuid.UUID, room: uuid.UUID, patient: uuid.UUID, starts: datetime
+    house: DentalHouse,
+    *,
+    kind: Any,
+    dentist: uuid.UUID,
+    room: uuid.UUID,
+    patient: uuid.UUID,
+    starts: datetime,
 ) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """Return one appointment's values and its three occupancies."""
     pk, ends = key(), starts + SLOT
@@ -166,7 +187,13 @@ def appointment(
 
 
 def load_diary(
-    house: DentalHouse, patients: list[uuid.UUID], count: int, *, first_day: date, progress: Progress, chunk: int = 20_000
+    house: DentalHouse,
+    patients: list[uuid.UUID],
+    count: int,
+    *,
+    first_day: date,
+    progress: Progress,
+    chunk: int = 20_000,
 ) -> int:
     """Write `count` appointments with their occupancies, a chunk at a time: one connection runs one COPY."""
     columns, defaults = defaults_of(Appointment)

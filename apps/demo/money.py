@@ -17,7 +17,8 @@ from apps.core.scope import Viewer
 from apps.directory.models import Insurer
 
 # Acts by kind of visit: code, teeth it may be on, surfaces.
-ACTS: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {
+Asked = tuple[str, tuple[str, ...], str]
+ACTS: dict[str, tuple[Asked, ...]] = {
     "Contrôle et détartrage": (("C", (), ""), ("HBJD001", (), "")),
     "Première visite": (("C", (), ""), ("HBQK002", (), "")),
     "Soin conservateur": (("HBMD049", ("14", "25", "36", "46"), "MO"), ("HBQK389", ("36", "26", "15"), "")),
@@ -45,7 +46,7 @@ class Till:
         """Record the acts of a visit, invoice them, and take what is paid."""
         at = visit.ends_at
         self.receive_until(at)
-        done = [self.treat(visit, dentist, code, teeth, surfaces, at) for code, teeth, surfaces in ACTS[visit.type.name]]
+        done = [self.treat(visit, dentist, act, at) for act in ACTS[visit.type.name]]
         lines = [LineInput(treatment=treatment) for treatment in done]
         if self.random.random() < 0.1:
             lines.append(LineInput(act=self.acts[TAXED], quantity=1))
@@ -63,7 +64,13 @@ class Till:
         return invoice
 
     def treat(
-        self, visit: Appointment, dentist: Viewer, code: str, teeth: tuple[str, ...], surfaces: str, at: datetime
+        self,
+        visit: Appointment,
+        dentist: Viewer,
+        code: str,
+        teeth: tuple[str, ...],
+        surfaces: str,
+        at: datetime,
     ) -> Treatment:
         """Record one act and carry it out."""
         treatment = record_treatment(
@@ -86,7 +93,11 @@ class Till:
         prices = [price_of(act=treatment.act, practice=visit.practice, on=day) for treatment in done]
         base = sum(apply_rate(price.brss or 0, price.rate_bp) for price in prices)
         rest = sum(treatment.price for treatment in done) - base
-        shares = [ShareInput(payer="insurer", insurer=self.mandatory, kind="mandatory", amount=base)] if base > 0 else []
+        shares = (
+            [ShareInput(payer="insurer", insurer=self.mandatory, kind="mandatory", amount=base)]
+            if base > 0
+            else []
+        )
         if rest > 0 and self.random.random() < 0.5:
             half = rest // 2
             shares.append(ShareInput(payer="insurer", insurer=self.mutual, kind="complementary", amount=half))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 # Whose clock is shown to people who belong to no practice.
 HOUSE_TIME_ZONE = "Europe/Paris"
 
+LOGIN_REDIRECT_URL = "admin:index"
 FORMAT_MODULE_PATH = ["config.formats"]
 ADMIN_OWN_PASSWORD_FORM = "apps.accounts.forms.OwnPasswordForm"
 

@@ -10,8 +10,8 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config.settings.admin import *
 from apps.core.logging import dict_config
+from config.settings.admin import *
 from config.settings.env import BASE_DIR, env, flag, one_of, secret, whole_number
 
 # Django's generic classes take type parameters only with this (`ModelForm[Any]`, `ModelAdmin[Patient]`).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.settings.base import *  # noqa: F403 - settings are composed
+from config.settings.base import *
 from config.settings.env import env, flag, secret, whole_number
 
 DEBUG = False

@@ -16,8 +16,8 @@ os.environ.setdefault("LINK_SIGNING_KEY", "test-link-key-test-link-key-test-link
 os.environ.setdefault("DATABASE_URL", "postgres://unset:unset@127.0.0.1:1/unset")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 
-from config.settings.base import *  # noqa: E402, F403 - settings are composed
-from config.settings.base import DATABASES, INSTALLED_APPS, STORAGES  # noqa: E402 - after the environment
+from config.settings.base import *
+from config.settings.base import DATABASES, INSTALLED_APPS, STORAGES
 
 # Made by whoever writes there first; tests/conftest.py takes it away.
 TEST_DIR = Path(tempfile.gettempdir()) / f"osdentaire-test-{os.getpid()}"

@@ -22,7 +22,11 @@ def routes() -> list[tuple[str, str, str]]:
         if path in NOT_CONTRACT:
             continue
         methods = getattr(callback, "actions", None) or {"get": "get"}
-        found += [(method.upper(), path, named) for method in methods if method in {"get", "post", "put", "patch", "delete"}]
+        found += [
+            (method.upper(), path, named)
+            for method in methods
+            if method in {"get", "post", "put", "patch", "delete"}
+        ]
     return sorted(set(found))
 
 

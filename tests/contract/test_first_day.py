@@ -23,10 +23,8 @@ from django.core import mail
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.agenda.models import AppointmentType
 from apps.billing.tasks import render_due
 from apps.catalog.importer import import_acts
-from apps.catalog.models import Act
 from apps.core.scope import SystemActor
 from apps.directory.models import Insurer
 from apps.notifications.tasks import dispatch_due_messages
@@ -52,7 +50,14 @@ class Recorder:
         self.client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer['access_token']}")
 
     def call(
-        self, method: str, path: str, body: Any = None, *, status: int | None = None, query: str = "", **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        status: int | None = None,
+        query: str = "",
+        **headers: str,
     ) -> Any:
         """Make one call; `path` may hold ids, which the example's path shows as {}."""
         wanted = status or {"POST": 200}.get(method, 200)
@@ -143,7 +148,9 @@ class TestFirstDay:
         assert [message.to for message in mail.outbox] == [["jeanne.lefevre@example.test"]]
         return patient
 
-    def book(self, day: Recorder, stage: House, patient: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def book(
+        self, day: Recorder, stage: House, patient: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """2. The assistant books; overlaps of practitioner, room and patient are refused."""
         practitioner = day.call("GET", "/practitioners")["results"][0]["id"]
         assert practitioner == str(stage.practitioners[0].pk)
@@ -174,9 +181,13 @@ class TestFirstDay:
             {"starts_at": next_monday(3, 11).isoformat(), "version": later["version"]},
         )
         stale = {"starts_at": next_monday(3, 12).isoformat(), "version": later["version"]}
-        assert day.call("PATCH", f"/appointments/{later['id']}", stale, status=409)["error"]["code"] == "STALE"
+        assert (
+            day.call("PATCH", f"/appointments/{later['id']}", stale, status=409)["error"]["code"] == "STALE"
+        )
         dropped = day.call("POST", "/appointments", {**body, "starts_at": next_monday(2, 15).isoformat()})
-        day.call("PATCH", f"/appointments/{dropped['id']}/cancel", {"reason": "Voyage", "cancelled_by": "patient"})
+        day.call(
+            "PATCH", f"/appointments/{dropped['id']}/cancel", {"reason": "Voyage", "cancelled_by": "patient"}
+        )
         missed = day.call("POST", "/appointments", {**body, "starts_at": next_monday(2, 16).isoformat()})
         day.call("POST", f"/appointments/{missed['id']}/no-show")
         day.call("POST", f"/appointments/{moved['id']}/confirm")
@@ -184,7 +195,9 @@ class TestFirstDay:
         assert [row["id"] for row in listed["results"]] == [soon["id"]]
         return soon, moved
 
-    def treat_and_bill(self, day: Recorder, stage: House, patient: dict[str, Any], visit: dict[str, Any]) -> None:
+    def treat_and_bill(
+        self, day: Recorder, stage: House, patient: dict[str, Any], visit: dict[str, Any]
+    ) -> None:
         """3-6. The practitioner treats and bills; the worker renders and mails; the money comes in."""
         day.log_in("ana@test.test")
         for verb in ("arrive", "seat", "complete"):
@@ -215,7 +228,9 @@ class TestFirstDay:
         # 47.20 exempt and 400.00 with 20 % VAT inside: 333.33 + 66.67.
         assert (draft["total_amount"], draft["vat_amount"]) == (44720, 6667)
         day.call("PATCH", f"/invoices/{draft['id']}", {"language": "fr"})
-        thrown = day.call("POST", "/invoices", {"patient": patient["id"], "items": [{"label": "Brosse", "unit_price": 500}]})
+        thrown = day.call(
+            "POST", "/invoices", {"patient": patient["id"], "items": [{"label": "Brosse", "unit_price": 500}]}
+        )
         day.call("DELETE", f"/invoices/{thrown['id']}", status=204)
         issued = day.call("POST", f"/invoices/{draft['id']}/issue")
         assert issued["number"] == f"FA-{timezone.now().astimezone(PARIS).year}-000001"
@@ -263,9 +278,13 @@ class TestFirstDay:
     def signed_dispatch(self, day: Recorder) -> None:
         """The call a cron service makes."""
         body, stamp = b"{}", str(int(time.time()))
-        digest = hmac.new(settings.DISPATCH_KEY.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+        digest = hmac.new(
+            settings.DISPATCH_KEY.encode(), f"{stamp}.".encode() + body, hashlib.sha256
+        ).hexdigest()
         headers = {"HTTP_X_DISPATCH_TIMESTAMP": stamp, "HTTP_X_DISPATCH_SIGNATURE": f"sha256={digest}"}
-        answer = APIClient().post("/api/v1/jobs/notifications/dispatch", body, content_type="application/json", **headers)
+        answer = APIClient().post(
+            "/api/v1/jobs/notifications/dispatch", body, content_type="application/json", **headers
+        )
         assert answer.status_code == 200, answer.content
         if day.record:
             day.keep("POST", "/jobs/notifications/dispatch", None, 200, answer.json())

@@ -25,7 +25,9 @@ HOUSE_OF_ROLE = {
 
 def expected() -> dict[tuple[str, str], frozenset[str]]:
     with TABLE.open() as lines:
-        return {(row["method"], row["path"]): frozenset(row["roles"].split()) for row in csv.DictReader(lines)}
+        return {
+            (row["method"], row["path"]): frozenset(row["roles"].split()) for row in csv.DictReader(lines)
+        }
 
 
 def call(client: APIClient, method: str, path: str):
@@ -69,6 +71,10 @@ class TestPermissions:
         for role, user in people.items():
             answer = call(api(user), method, path)
             if "any" in allowed or role in allowed:
-                assert answer.status_code not in {401, 403, 405, 500}, (role, answer.status_code, answer.content)
+                assert answer.status_code not in {401, 403, 405, 500}, (
+                    role,
+                    answer.status_code,
+                    answer.content,
+                )
             else:
                 assert answer.status_code == 403, (role, answer.status_code, answer.content)

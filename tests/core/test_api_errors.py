@@ -32,15 +32,23 @@ class TestErrorShape:
         assert_shape(answer, 400, "MALFORMED")
 
     def test_of_a_list_where_an_object_belongs(self) -> None:
-        assert_shape(APIClient().post("/api/v1/auth/login", "[]", content_type="application/json"), 400, "MALFORMED")
+        assert_shape(
+            APIClient().post("/api/v1/auth/login", "[]", content_type="application/json"), 400, "MALFORMED"
+        )
 
     def test_of_another_content_type(self) -> None:
-        answer = APIClient().post("/api/v1/auth/login", "a=b", content_type="application/x-www-form-urlencoded")
+        answer = APIClient().post(
+            "/api/v1/auth/login", "a=b", content_type="application/x-www-form-urlencoded"
+        )
         assert_shape(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
     def test_of_a_body_beyond_two_megabytes(self) -> None:
         big = '{"email": "' + "x" * (2 * 1024 * 1024) + '"}'
-        assert_shape(APIClient().post("/api/v1/auth/login", big, content_type="application/json"), 413, "PAYLOAD_TOO_LARGE")
+        assert_shape(
+            APIClient().post("/api/v1/auth/login", big, content_type="application/json"),
+            413,
+            "PAYLOAD_TOO_LARGE",
+        )
 
     def test_of_a_fault(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def explode(**_: object) -> None:

@@ -19,6 +19,7 @@ from unfold.admin import ModelAdmin
 from apps.core.admin.actions import ActionSpec, ask, run
 from apps.core.admin.forms import RefusableForm, Refusal, refusal_text
 from apps.core.admin.inlines import rows_of
+from apps.core.admin.readonly import name_related
 from apps.core.admin.scoped import ScopedAdmin
 from apps.core.errors import DomainError
 from apps.core.history import history_of
@@ -48,6 +49,8 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
     list_per_page = 50
     show_full_result_count = False
     list_filter_submit = True
+    # Labels above their fields: beside them, three fields of a row have no room left.
+    compressed_fields = False
     change_form_outer_before_template = "admin/service_actions.html"
 
     # --- who may
@@ -104,6 +107,9 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
                 if spec.is_offered(request, obj)
             ]
         context["show_history"] = may_read_history(request)
+        name_related(request, context["adminform"], self)
+        for inline in context.get("inline_admin_formsets", ()):
+            name_related(request, inline, inline.opts, all_readonly=not inline.has_change_permission)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def page(self, name: str, *args: Any) -> str:

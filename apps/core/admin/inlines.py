@@ -16,6 +16,8 @@ class ServiceInline(ScopedAdmin):
     service_argument: str = ""
     extra = 0
     show_change_link = True
+    # The line above each row would be the row's `__str__`, which is a key.
+    hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows are added only where the parent's service takes them."""

@@ -36,7 +36,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     set_rollback()
     if isinstance(error, DomainError):
         headers = {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else {}
-        return Response(error_body(error.code, error.message, plain(error.details)), status=error.status, headers=headers)
+        return Response(
+            error_body(error.code, error.message, plain(error.details)), status=error.status, headers=headers
+        )
     if isinstance(error, exceptions.ValidationError):
         return invalid(as_fields(error.detail))
     if isinstance(error, ModelValidationError):
@@ -52,8 +54,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         headers = {}
         if getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]  # set by the base view
-        if isinstance(error, exceptions.Throttled) and error.wait:
-            headers["Retry-After"] = str(int(error.wait) + 1)
+        wait = getattr(error, "wait", None)
+        if wait:
+            headers["Retry-After"] = str(int(wait) + 1)
         return Response(error_body(code, error.detail), status=status, headers=headers)
     return None
 
@@ -67,7 +70,9 @@ def invalid(details: dict[str, Any]) -> Response:
 def as_fields(detail: Any) -> dict[str, Any]:
     """Return sentences by field; those of no field stand under `non_field_errors`."""
     if isinstance(detail, dict):
-        return {("non_field_errors" if key == "__all__" else key): plain(value) for key, value in detail.items()}
+        return {
+            ("non_field_errors" if key == "__all__" else key): plain(value) for key, value in detail.items()
+        }
     return {"non_field_errors": plain(detail)}
 
 

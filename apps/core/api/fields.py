@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,7 +53,7 @@ class VisibleKeyField(serializers.RelatedField[Any, Any, Any]):
         return True
 
 
-def zone_of(serializer_context: dict[str, Any]) -> ZoneInfo:
+def zone_of(serializer_context: Mapping[str, Any]) -> ZoneInfo:
     """Return the caller's practice's time zone, or the insurer's default."""
     request = serializer_context.get("request")
     practice = getattr(getattr(request, "user", None), "practice", None)

@@ -23,10 +23,10 @@ def refuse_unknown_parameters(request: Request, known: frozenset[str]) -> None:
 class StrictFilterBackend(DjangoFilterBackend):
     """django-filter over the view's `filterset_class`, refusing unknown parameters."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+    def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         """Return the filtered rows."""
         filterset_class = getattr(view, "filterset_class", None)
         known = set(filterset_class.base_filters) if filterset_class else set()
-        extra = getattr(view, "query_parameters", frozenset())
-        refuse_unknown_parameters(request, ALWAYS_KNOWN | known | frozenset(extra))
+        extra: frozenset[str] = getattr(view, "query_parameters", frozenset())
+        refuse_unknown_parameters(request, ALWAYS_KNOWN | known | extra)
         return super().filter_queryset(request, queryset, view)

@@ -13,17 +13,29 @@ from apps.core.api.errors import json_error
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 400."""
-    return json_error(request, 400, "BAD_REQUEST") if is_api(request) else defaults.bad_request(request, exception)
+    return (
+        json_error(request, 400, "BAD_REQUEST")
+        if is_api(request)
+        else defaults.bad_request(request, exception)
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 403."""
-    return json_error(request, 403, "FORBIDDEN") if is_api(request) else defaults.permission_denied(request, exception)
+    return (
+        json_error(request, 403, "FORBIDDEN")
+        if is_api(request)
+        else defaults.permission_denied(request, exception)
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 404."""
-    return json_error(request, 404, "NOT_FOUND") if is_api(request) else defaults.page_not_found(request, exception)
+    return (
+        json_error(request, 404, "NOT_FOUND")
+        if is_api(request)
+        else defaults.page_not_found(request, exception)
+    )
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse | HttpResponseBase:

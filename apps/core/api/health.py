@@ -52,7 +52,8 @@ class HealthViewSet(BaseViewSet):
     filter_backends = ()
 
     @extend_schema(
-        auth=[], responses={200: HealthShape, 503: OpenApiResponse(HealthShape, description="The database is down.")}
+        auth=[],
+        responses={200: HealthShape, 503: OpenApiResponse(HealthShape, description="The database is down.")},
     )
     def show(self, request: Request) -> Response:
         """Ask every part, side by side, within three seconds; 503 only when the database is down."""

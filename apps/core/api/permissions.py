@@ -20,10 +20,10 @@ class ActionPermissions(BasePermission):
         action = getattr(view, "action", None)
         if action is None:
             # The route exists but not with this method: the view answers 405, to known callers only.
-            return bool(request.user and request.user.is_authenticated) or ANONYMOUS in table.values()
+            return request.user.is_authenticated or ANONYMOUS in table.values()
         needed = table.get(action)
         if needed == ANONYMOUS:
             return True
-        if needed is None or not (request.user and request.user.is_authenticated):
+        if needed is None or not request.user.is_authenticated:
             return False
         return needed == ANYBODY_LOGGED_IN or request.user.has_perm(needed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
@@ -35,7 +35,9 @@ class ContractSchema(AutoSchema):
 
     def _get_request_body(self, direction: str = "request") -> Any:
         # A DELETE with an input has a body (the proof before a second factor goes); spectacular knows none.
-        if self.method != "DELETE" or self.view.action not in getattr(self.view, "inputs", {}):
+        if self.method != "DELETE" or getattr(self.view, "action", None) not in getattr(
+            self.view, "inputs", {}
+        ):
             return super()._get_request_body(direction)
         self.method = "POST"
         try:
@@ -43,7 +45,7 @@ class ContractSchema(AutoSchema):
         finally:
             self.method = "DELETE"
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         if direction == "response":
             refusals = {

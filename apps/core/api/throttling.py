@@ -19,10 +19,12 @@ class UserRateThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count the call and say whether it may pass."""
-        if not request.user or not request.user.is_authenticated:
+        if not request.user.is_authenticated:
             return True
         try:
-            self.retry_after = reserve(f"api:{request.user.pk}", limit=settings.API_PER_USER_PER_MINUTE, window=60)
+            self.retry_after = reserve(
+                f"api:{request.user.pk}", limit=settings.API_PER_USER_PER_MINUTE, window=60
+            )
         except DependencyDown:
             return True
         return self.retry_after == 0

@@ -44,7 +44,7 @@ class BaseViewSet(GenericViewSet[Any]):
         """Authenticate, then bind who acts."""
         super().perform_authentication(request)
         user = request.user
-        if user and user.is_authenticated:
+        if user.is_authenticated:
             self.bound_for_request.enter_context(
                 bind(
                     actor_id=user.pk,

@@ -6,27 +6,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False)),
-                ('actor_id', models.UUIDField()),
-                ('route', models.CharField(max_length=200)),
-                ('key', models.CharField(max_length=128)),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('answer', apps.core.fields.EncryptedJSONField(context='core.idempotencykey.answer', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("actor_id", models.UUIDField()),
+                ("route", models.CharField(max_length=200)),
+                ("key", models.CharField(max_length=128)),
+                ("body_sha256", models.CharField(max_length=64)),
+                ("status", models.PositiveSmallIntegerField()),
+                (
+                    "answer",
+                    apps.core.fields.EncryptedJSONField(context="core.idempotencykey.answer", null=True),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(models.F('actor_id'), models.F('route'), models.F('key'), name='core_idempotency_unique')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("actor_id"),
+                        models.F("route"),
+                        models.F("key"),
+                        name="core_idempotency_unique",
+                    )
+                ],
             },
         ),
     ]

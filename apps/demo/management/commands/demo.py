@@ -57,7 +57,15 @@ class Command(BaseCommand):
         for house, desk, dentist, patients, invoices in zip(
             houses, ("ben", "carl"), ("ana", "cleo"), PATIENTS, INVOICES, strict=True
         ):
-            self.run_house(house, people[desk], people[dentist], insurers, (patients, invoices), random, now)
+            self.run_house(
+                house,
+                desk=people[desk],
+                dentist=people[dentist],
+                insurers=insurers,
+                sizes=(patients, invoices),
+                random=random,
+                now=now,
+            )
         self.stdout.write(
             f"{Patient.objects.count()} patients, {Appointment.objects.count()} appointments, "
             f"{Invoice.objects.count()} invoices. Password of every login: {PASSWORD}"
@@ -66,6 +74,7 @@ class Command(BaseCommand):
     def run_house(
         self,
         house: DentalHouse,
+        *,
         desk: User,
         dentist: User,
         insurers: list[Insurer],

@@ -36,13 +36,21 @@ class Command(BaseCommand):
         count = max(1, -(-patients_wanted // PATIENTS_PER_HOUSE))
         today = timezone.localdate()
         start = Practice.objects.filter(license_no__startswith="LARGE-").count()
-        patients_bar, visits_bar = Progress("patients", patients_wanted), Progress("appointments", visits_wanted)
+        patients_bar, visits_bar = (
+            Progress("patients", patients_wanted),
+            Progress("appointments", visits_wanted),
+        )
         for n, house in enumerate(build_houses(count, start=start)):
             of_patients = share(patients_wanted, count, n)
             of_visits = share(visits_wanted, count, n)
             with transaction.atomic():
                 loader = PatientLoader(seed=start + n, today=today)
-                copy_rows(Patient._meta.db_table, loader.columns, loader.rows(house.practice, of_patients), patients_bar)
+                copy_rows(
+                    Patient._meta.db_table,
+                    loader.columns,
+                    loader.rows(house.practice, of_patients),
+                    patients_bar,
+                )
                 # Most of a diary lies behind; a year or so of it ahead.
                 first_day = today - timedelta(days=int(of_visits / (len(house.dentists) * 20) * 7 / 5 * 0.8))
                 load_diary(house, loader.ids, of_visits, first_day=first_day, progress=visits_bar)
