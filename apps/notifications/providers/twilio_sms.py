@@ -36,7 +36,7 @@ DELIVERY_BY_STATUS: Final[dict[str, Delivery]] = {
 }
 
 
-class _HttpClient(TwilioHttpClient):
+class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # twilio ships no types
     """Sends calls to `TWILIO_API_BASE` when that is set (a proxy, a regional edge, a test server)."""
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
