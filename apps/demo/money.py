@@ -63,16 +63,9 @@ class Till:
         self.collect(invoice, at)
         return invoice
 
-    def treat(
-        self,
-        visit: Appointment,
-        dentist: Viewer,
-        code: str,
-        teeth: tuple[str, ...],
-        surfaces: str,
-        at: datetime,
-    ) -> Treatment:
+    def treat(self, visit: Appointment, dentist: Viewer, asked: Asked, at: datetime) -> Treatment:
         """Record one act and carry it out."""
+        code, teeth, surfaces = asked
         treatment = record_treatment(
             actor=dentist,
             patient=visit.patient,
