@@ -18,8 +18,8 @@ from apps.patients.models import Patient
 MOST_DAYS = 100
 
 
-class PatientBrief(serializers.Serializer[Any]):
-    """A patient by name."""
+class NamedPerson(serializers.Serializer[Any]):
+    """A person by key and name."""
 
     id = serializers.UUIDField()
     display_name = serializers.CharField()
@@ -29,7 +29,7 @@ class AppointmentCard(serializers.Serializer[Appointment]):
     """An appointment in a list; written by `selectors.card`, described here."""
 
     id = serializers.UUIDField()
-    patient = PatientBrief()
+    patient = NamedPerson()
     practitioner = serializers.UUIDField()
     assistant = serializers.UUIDField(allow_null=True)
     room = serializers.UUIDField()
@@ -125,7 +125,7 @@ class CancelInput(serializers.Serializer[Any]):
 class NoteOutput(serializers.ModelSerializer[AppointmentNote]):
     """A remark on a visit."""
 
-    author = PatientBrief(allow_null=True, read_only=True)
+    author = NamedPerson(allow_null=True, read_only=True)
     noted_at = PracticeTimeField(read_only=True)
     body = serializers.CharField(read_only=True)
 

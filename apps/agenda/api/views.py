@@ -177,7 +177,7 @@ class AppointmentViewSet(BaseViewSet):
         return self.apply("undo")
 
     @extend_schema(responses=NoteOutput(many=True))
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], filter_backends=())
     def notes(self, request: Request, pk: Any = None) -> Response:
         """List the remarks on a visit."""
         return self.answer_list(notes_of(viewer=self.caller, appointment=self.get_object()))

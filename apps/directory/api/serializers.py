@@ -107,6 +107,7 @@ class InsurerOutput(serializers.ModelSerializer[Insurer]):
     """An insurer's card."""
 
     phone = serializers.CharField(read_only=True)
+    email = serializers.CharField(read_only=True)
 
     class Meta:
         model = Insurer
