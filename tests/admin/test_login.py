@@ -24,7 +24,8 @@ class TestAdminLogin:
         assert 'type="email"' in page
 
     def test_opens_the_site(self, ana: User) -> None:
-        assert log_in("ana@test.test").status_code == 302
+        answer = log_in("ana@test.test")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
 
     def test_is_recorded_as_the_persons_own_act(self, ana: User) -> None:
         log_in("ana@test.test")
