@@ -268,7 +268,25 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "AbsenceKindEnum": "apps.agenda.models.Absence.Kind",
+        "AlertKindEnum": "apps.patients.models.Alert.Kind",
+        "AppointmentStatusEnum": "apps.agenda.models.Appointment.Status",
+        "ConfidenceEnum": "apps.catalog.models.Act.Confidence",
+        "ConsentChannelEnum": "apps.patients.models.ConsentForm.Channel",
+        "ConsentKindEnum": "apps.patients.models.ConsentForm.Kind",
+        "InsurerKindEnum": "apps.directory.models.Insurer.Kind",
+        "InvoiceKindEnum": "apps.billing.models.Invoice.Kind",
+        "InvoiceStatusEnum": "apps.billing.models.Invoice.Status",
+        "JobStateEnum": "apps.core.jobs.State",
+        "LanguageEnum": "apps.notifications.models.Language",
+        "MessageChannelEnum": "apps.notifications.models.Channel",
+        "PatientStatusEnum": "apps.patients.models.Patient.Status",
+        "PracticeKindEnum": "apps.directory.models.Practice.Kind",
+        "PractitionerKindEnum": "apps.directory.models.Practitioner.Kind",
+        "RoomKindEnum": "apps.directory.models.Room.Kind",
+        "TreatmentStatusEnum": "apps.clinical.models.Treatment.Status",
+    },
 }
 
 # --- audit --------------------------------------------------------------------------------------------------------
@@ -286,6 +304,8 @@ S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", default="")
 S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", default="")
 
 POSTMARK_SERVER_TOKEN = env.str("POSTMARK_SERVER_TOKEN", default="")
+# `user:password` that Postmark sends with its webhooks; without it every call is refused.
+POSTMARK_WEBHOOK_CREDENTIALS = env.str("POSTMARK_WEBHOOK_CREDENTIALS", default="")
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
 TWILIO_FROM = env.str("TWILIO_FROM", default="")

@@ -16,7 +16,7 @@ from apps.catalog.models import Act
 from apps.clinical.models import Treatment
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField
 from apps.directory.models import Insurer, Practitioner
-from apps.patients.models import Patient
+from apps.patients.models import Language, Patient
 
 MOST = 100_000_000
 MOST_PIECES = 1000
@@ -149,7 +149,7 @@ class DraftChangeInput(serializers.Serializer[Any]):
     """Changes of a draft; given items or shares replace all former ones."""
 
     practitioner = VisibleKeyField(Practitioner, required=False)
-    language = serializers.ChoiceField(choices=["fr", "en"], required=False)
+    language = serializers.ChoiceField(choices=Language.choices, required=False)
     items = serializers.ListField(child=ItemInput(), required=False, max_length=MOST_LINES)
     shares = serializers.ListField(child=ShareInputShape(), required=False, max_length=20)
 
