@@ -144,6 +144,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.view_billingdocument": DENTAL,
     "billing.view_numberseries": MANAGERS,
     "billing.view_ledgerrecord": MANAGERS,
+    "billing.view_closing": MANAGERS,
     "billing.view_payment": DENTAL,
     "billing.add_payment": DENTAL,
     "billing.refund_payment": MANAGERS,

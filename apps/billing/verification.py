@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from apps.billing.models import (
+    Closing,
     Invoice,
     InvoiceItem,
     InvoiceShare,
@@ -22,6 +23,7 @@ from apps.billing.services.ledger import (
     CHAIN_SERIES,
     GENESIS,
     canonical,
+    closing_payload,
     invoice_payload,
     link,
     payment_payload,
@@ -106,6 +108,7 @@ class Rows:
     shares: dict[UUID, list[InvoiceShare]]
     payments: dict[UUID, Payment]
     allocated: dict[UUID, dict[str, int]]
+    closings: dict[UUID, Closing]
 
     @classmethod
     def of(cls, batch: Sequence[LedgerRecord]) -> Rows:
@@ -123,7 +126,15 @@ class Rows:
             payment = payments.get(row.payment_id)
             if payment is not None and row.allocated_at == payment.recorded_at:
                 allocated[row.payment_id][str(row.share.invoice.number)] += row.amount
-        return cls(Invoice.objects.in_bulk(documents), items, shares, payments, allocated)
+        closed = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.CLOSING]
+        return cls(
+            invoices=Invoice.objects.in_bulk(documents),
+            items=items,
+            shares=shares,
+            payments=payments,
+            allocated=allocated,
+            closings=Closing.objects.in_bulk(closed),
+        )
 
     def fault_of(self, record: LedgerRecord) -> str:
         """Say where the row differs from what was recorded of it; nothing when it does not."""
@@ -134,8 +145,8 @@ class Rows:
         elif record.kind in MONEY and record.object_id in self.payments:
             payment = self.payments[record.object_id]
             payload = payment_payload(payment, sorted(self.allocated[payment.pk].items()))
-        elif record.kind == LedgerRecord.Kind.CLOSING:
-            return ""
+        elif record.kind == LedgerRecord.Kind.CLOSING and record.object_id in self.closings:
+            payload = closing_payload(self.closings[record.object_id])
         if payload is None:
             return f"the {record.kind} it speaks of is gone"
         said = json.loads(record.payload)

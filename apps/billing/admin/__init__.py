@@ -1,7 +1,19 @@
 """Billing in the admin: invoices with their lines and shares, payments, files, numbers and ledger."""
 
-from apps.billing.admin.documents import BillingDocumentAdmin, LedgerRecordAdmin, NumberSeriesAdmin
+from apps.billing.admin.documents import (
+    BillingDocumentAdmin,
+    ClosingAdmin,
+    LedgerRecordAdmin,
+    NumberSeriesAdmin,
+)
 from apps.billing.admin.invoices import InvoiceAdmin
 from apps.billing.admin.payments import PaymentAdmin
 
-__all__ = ["BillingDocumentAdmin", "InvoiceAdmin", "LedgerRecordAdmin", "NumberSeriesAdmin", "PaymentAdmin"]
+__all__ = [
+    "BillingDocumentAdmin",
+    "ClosingAdmin",
+    "InvoiceAdmin",
+    "LedgerRecordAdmin",
+    "NumberSeriesAdmin",
+    "PaymentAdmin",
+]

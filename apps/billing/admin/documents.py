@@ -8,7 +8,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from apps.billing.models import BillingDocument, LedgerRecord, NumberSeries
+from apps.billing.admin.amounts import shown
+from apps.billing.models import BillingDocument, Closing, LedgerRecord, NumberSeries
 from apps.core.admin import ServiceModelAdmin
 
 
@@ -86,3 +87,44 @@ class LedgerRecordAdmin(ServiceModelAdmin):
     def object_label(self, obj: LedgerRecord) -> str:
         """Return the place in the chain."""
         return f"{obj.sequence}"
+
+
+@admin.register(Closing)
+class ClosingAdmin(ServiceModelAdmin):
+    """Daily, monthly and yearly closings."""
+
+    list_display = ("starts_on", "period", "asked", "taken_back", "money", "perpetual")
+    list_filter = ("period",)
+    ordering = ("-starts_on", "period", "pk")
+    fields = (
+        ("period", "starts_on", "ends_on"),
+        ("asked", "taken_back", "money"),
+        "received_by_method",
+        "perpetual",
+        ("first_sequence", "last_sequence", "closed_at"),
+    )
+    readonly_fields = ("asked", "taken_back", "money", "perpetual")
+
+    def object_label(self, obj: Closing) -> str:
+        """Return the period."""
+        return f"{obj.get_period_display()} {obj.starts_on:%d/%m/%Y}"
+
+    @display(description=_("invoiced"), ordering="invoiced")
+    def asked(self, obj: Closing) -> str:
+        """Return what was invoiced."""
+        return shown(obj.invoiced, obj.currency)
+
+    @display(description=_("credited"), ordering="credited")
+    def taken_back(self, obj: Closing) -> str:
+        """Return what was credited."""
+        return shown(obj.credited, obj.currency)
+
+    @display(description=_("received"), ordering="received")
+    def money(self, obj: Closing) -> str:
+        """Return what was received."""
+        return shown(obj.received, obj.currency)
+
+    @display(description=_("perpetual total"), ordering="perpetual_total")
+    def perpetual(self, obj: Closing) -> str:
+        """Return the total since the first document."""
+        return shown(obj.perpetual_total, obj.currency)

@@ -113,6 +113,8 @@ CREATE CONSTRAINT TRIGGER billing_allocation_within_share AFTER INSERT ON billin
     FOR EACH ROW EXECUTE FUNCTION billing_refuse_overallocation();
 CREATE TRIGGER billing_ledger_kept BEFORE UPDATE OR DELETE ON billing_ledgerrecord
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();
+CREATE TRIGGER billing_closing_kept BEFORE UPDATE OR DELETE ON billing_closing
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse();
 CREATE TRIGGER billing_document_frozen BEFORE UPDATE ON billing_billingdocument
     FOR EACH ROW WHEN (OLD.sha256 <> '') EXECUTE FUNCTION billing_refuse_frozen(
         'id', 'practice_id', 'invoice_id', 'kind', 'language', 'storage_key', 'content_type', 'sha256', 'size',
@@ -135,6 +137,7 @@ CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table}
         "billing_paymentallocation",
         "billing_ledgerrecord",
         "billing_billingdocument",
+        "billing_closing",
     )
 )
 

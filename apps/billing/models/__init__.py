@@ -1,5 +1,6 @@
 """Invoices and their lines, shares, payments, documents, numbers and ledger."""
 
+from apps.billing.models.closings import Closing
 from apps.billing.models.documents import BillingDocument, RenderJob
 from apps.billing.models.invoices import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.ledger import LedgerRecord, NumberSeries
@@ -7,6 +8,7 @@ from apps.billing.models.payments import Payment, PaymentAllocation
 
 __all__ = [
     "BillingDocument",
+    "Closing",
     "Invoice",
     "InvoiceItem",
     "InvoiceShare",

@@ -1,5 +1,6 @@
 """Writes of billing, one module per use case."""
 
+from apps.billing.services.closings import close_period
 from apps.billing.services.credits import credit_invoice
 from apps.billing.services.documents import document_of, hand_out, render_documents, send_document
 from apps.billing.services.drafts import create_draft, delete_draft, update_draft
@@ -11,6 +12,7 @@ from apps.billing.services.shares import ShareInput
 __all__ = [
     "LineInput",
     "ShareInput",
+    "close_period",
     "create_draft",
     "credit_invoice",
     "delete_draft",

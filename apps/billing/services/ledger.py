@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
+from apps.billing.models import Closing, Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
 from apps.billing.services.numbering import next_in_series
 
 GENESIS: Final = "0" * 64
@@ -108,4 +108,22 @@ def payment_payload(payment: Payment, allocations: list[tuple[str, int]]) -> dic
         "received_on": str(payment.received_on),
         "refunds": str(payment.refunds_id) if payment.refunds_id else None,
         "allocations": [[number, amount] for number, amount in allocations],
+    }
+
+
+def closing_payload(closing: Closing) -> dict[str, Any]:
+    """Return what the chain keeps of a closing."""
+    return {
+        "id": str(closing.pk),
+        "period": closing.period,
+        "starts_on": str(closing.starts_on),
+        "ends_on": str(closing.ends_on),
+        "currency": closing.currency,
+        "invoiced": closing.invoiced,
+        "credited": closing.credited,
+        "received": closing.received,
+        "received_by_method": closing.received_by_method,
+        "perpetual_total": closing.perpetual_total,
+        "first_sequence": closing.first_sequence,
+        "last_sequence": closing.last_sequence,
     }

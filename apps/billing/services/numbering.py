@@ -35,6 +35,12 @@ def next_in_series(practice_id: UUID, series: str, year: int) -> int:
         return int(cursor.fetchone()[0])
 
 
+def hold_series(practice_id: UUID, series: str, year: int = 0) -> None:
+    """Lock a series until the transaction ends without taking a number; whoever wants one waits."""
+    rows = NumberSeries.objects.select_for_update().filter(practice_id=practice_id, series=series, year=year)
+    rows.first()
+
+
 def next_number(practice_id: UUID, kind: str, year: int) -> str:
     """Return the next document number, as `FA-2026-000123`."""
     series = SERIES[Invoice.Kind(kind)]

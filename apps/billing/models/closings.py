@@ -1,0 +1,53 @@
+"""Closings: what a day, a month or a year came to, chained like the documents it sums up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.models import PracticeModel
+from apps.core.querysets import BaseQuerySet
+from apps.directory.models import Currency
+
+
+class Closing(PracticeModel):
+    """The totals of one period of a practice, and the perpetual total since its first document, never reset.
+
+    It covers the ledger's records after the previous closing of its kind up to `last_sequence`. Append-only (trigger).
+    """
+
+    class Period(models.TextChoices):
+        DAY = "day", _("day")
+        MONTH = "month", _("month")
+        YEAR = "year", _("year")
+
+    period = models.CharField(_("period"), max_length=5, choices=Period)
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("to (excluded)"))
+    currency = models.CharField(_("currency"), max_length=3, choices=Currency)
+    invoiced = models.BigIntegerField(_("invoiced"))
+    credited = models.BigIntegerField(_("credited"))
+    received = models.BigIntegerField(_("received"))
+    received_by_method = models.JSONField(_("received by method"), default=dict)
+    perpetual_total = models.BigIntegerField(_("perpetual total"))
+    first_sequence = models.PositiveBigIntegerField(_("first record"))
+    last_sequence = models.PositiveBigIntegerField(_("last record"))
+    closed_at = models.DateTimeField(_("closed at"))
+
+    audit_clear: ClassVar[frozenset[str]] = frozenset(
+        "period starts_on ends_on currency invoiced credited received received_by_method perpetual_total "
+        "first_sequence last_sequence closed_at".split()
+    )
+    objects = BaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("closing")
+        verbose_name_plural = _("closings")
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["practice", "period", "starts_on"], name="billing_closing_once"),
+            models.CheckConstraint(condition=Q(starts_on__lt=F("ends_on")), name="billing_closing_range"),
+        ]
