@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.accounts.checks import required_roles_exist
 from apps.accounts.login import HALF_LOGIN
 from apps.accounts.mfa import SMS_TRIES, accept_code
 from apps.accounts.models import MfaDevice, RecoveryCode, SmsCode, User
@@ -249,6 +250,16 @@ class TestRequiredByRole:
     def test_holds_for_sessions_opened_before_the_rule(self, ana: User, ben: User, api) -> None:
         assert api(ana).get("/api/v1/auth/sessions").status_code == 403
         assert api(ben).get("/api/v1/auth/sessions").status_code == 200
+
+
+class TestRequiredRolesCheck:
+    def test_stops_the_start_on_a_role_that_does_not_exist(self, settings) -> None:
+        settings.MFA_REQUIRED_ROLES = ["admin", "practicioner"]
+        assert [error.id for error in required_roles_exist()] == ["accounts.E001"]
+
+    def test_is_content_with_roles_of_the_house(self, settings) -> None:
+        settings.MFA_REQUIRED_ROLES = ["admin", "practice_admin"]
+        assert required_roles_exist() == []
 
 
 class TestSms:
