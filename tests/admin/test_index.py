@@ -22,11 +22,17 @@ def visit(house, db) -> Appointment:
         return Appointment.objects.create(
             practice=house.practice,
             patient=Patient.objects.create(
-                practice=house.practice, first_name="Paul", last_name="Girard", file_number=1, birth_date=now.date()
+                practice=house.practice,
+                first_name="Paul",
+                last_name="Girard",
+                file_number=1,
+                birth_date=now.date(),
             ),
             practitioner=house.practitioners[0],
             room=house.rooms[0],
-            type=AppointmentType.objects.create(practice=house.practice, name="Contrôle", duration_minutes=30),
+            type=AppointmentType.objects.create(
+                practice=house.practice, name="Contrôle", duration_minutes=30
+            ),
             starts_at=starts_at,
             ends_at=starts_at + timedelta(minutes=30),
             scheduled_at=now,

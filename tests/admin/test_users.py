@@ -68,7 +68,9 @@ class TestCreating:
         assert "practitioner" in answer.context["adminform"].form.errors
 
     def test_refuses_an_email_in_use(self, dora: User, ben: User, browser) -> None:
-        assert "email" in browser(dora).post(ADD, form(email="ben@test.test")).context["adminform"].form.errors
+        assert (
+            "email" in browser(dora).post(ADD, form(email="ben@test.test")).context["adminform"].form.errors
+        )
 
     def test_the_platform_names_the_house(self, root: User, practice, browser) -> None:
         assert browser(root).post(ADD, form(practice=str(practice.pk), insurer="")).status_code == 302
@@ -92,7 +94,9 @@ class TestChanging:
 
     def test_the_house_keeps_its_last_administrator(self, dora: User, root: User, browser) -> None:
         client = browser(root)
-        answer = client.post(page(dora), change_form(dora, role="assistant", practice=str(dora.practice_id), insurer=""))
+        answer = client.post(
+            page(dora), change_form(dora, role="assistant", practice=str(dora.practice_id), insurer="")
+        )
         assert answer.status_code == 200
         client.post(page(dora, "do/deactivate"), {"confirmed": "yes"})
         dora.refresh_from_db()

@@ -13,8 +13,11 @@ from django.utils import timezone
 
 from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
+from apps.agenda.models import Absence, Appointment, AppointmentType
 from apps.audit.models import AuditEntry
+from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
+from apps.clinical.models import Treatment
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
@@ -238,3 +241,128 @@ def a_consent(world: World, who: str, n: int) -> Any:
 def an_alert(world: World, who: str, n: int) -> Any:
     patient = a_patient(world, who, n)
     return add_alert(actor=CASTING, patient=patient, at=world.at, kind="allergy", label=f"Latex {n}")
+
+
+@makes("agenda.appointmenttype")
+def a_type(world: World, who: str, n: int) -> Any:
+    return AppointmentType.objects.create(
+        practice=world.practice_of(who), name=f"Visite {uuid4().hex[:8]}", duration_minutes=30
+    )
+
+
+@makes("agenda.appointment")
+def a_visit(world: World, who: str, n: int) -> Any:
+    house = world.house_of(who)
+    starts_at = world.at + timedelta(days=n, minutes=30)
+    return Appointment.objects.create(
+        practice=house.practice,
+        patient=a_patient(world, who, n),
+        practitioner=house.practitioners[0],
+        room=house.rooms[0],
+        type=a_type(world, who, n),
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=30),
+        scheduled_at=world.at,
+    )
+
+
+@makes("agenda.absence")
+def an_absence(world: World, who: str, n: int) -> Any:
+    house = world.house_of(who)
+    starts_at = world.at + timedelta(days=n)
+    return Absence.objects.create(
+        practice=house.practice,
+        practitioner=house.practitioners[0],
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=4),
+    )
+
+
+@makes("clinical.treatment")
+def a_treatment(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return Treatment.objects.create(
+        practice=patient.practice,
+        patient=patient,
+        act=an_act(world, who, n),
+        practitioner=world.house_of(who).practitioners[0],
+        price=2500,
+        currency="EUR",
+        planned_at=world.at,
+    )
+
+
+@makes("billing.invoice")
+def an_invoice(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return Invoice.objects.create(
+        practice=patient.practice,
+        patient=patient,
+        practitioner=world.house_of(who).practitioners[0],
+        currency="EUR",
+        total_amount=2500,
+        net_amount=2500,
+    )
+
+
+@makes("billing.payment")
+def a_payment(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return Payment.objects.create(
+        practice=patient.practice,
+        patient=patient,
+        payer="patient",
+        method="card",
+        amount=2500,
+        currency="EUR",
+        received_on=world.at.date(),
+        recorded_at=world.at,
+    )
+
+
+@makes("billing.billingdocument")
+def a_document(world: World, who: str, n: int) -> Any:
+    invoice = an_invoice(world, who, n)
+    return BillingDocument.objects.create(
+        practice=invoice.practice, invoice=invoice, kind="invoice", language="fr", storage_key=uuid4().hex
+    )
+
+
+@makes("billing.numberseries")
+def a_series(world: World, who: str, n: int) -> Any:
+    return NumberSeries.objects.create(practice=world.practice_of(who), series=uuid4().hex[:8], year=2026)
+
+
+@makes("billing.ledgerrecord")
+def a_record(world: World, who: str, n: int) -> Any:
+    practice = world.practice_of(who)
+    return LedgerRecord.objects.create(
+        practice=practice,
+        sequence=LedgerRecord.objects.filter(practice=practice).count() + 1,
+        kind="invoice",
+        object_id=uuid4(),
+        payload="{}",
+        previous_hash="0" * 64,
+        hash="1" * 64,
+        recorded_at=world.at,
+    )
+
+
+@makes("billing.closing")
+def a_closing(world: World, who: str, n: int) -> Any:
+    practice = world.practice_of(who)
+    day = world.at.date() + timedelta(days=Closing.objects.filter(practice=practice).count())
+    return Closing.objects.create(
+        practice=practice,
+        period="day",
+        starts_on=day,
+        ends_on=day + timedelta(days=1),
+        currency="EUR",
+        invoiced=0,
+        credited=0,
+        received=0,
+        perpetual_total=0,
+        first_sequence=1,
+        last_sequence=1,
+        closed_at=world.at,
+    )
