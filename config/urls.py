@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from apps.agenda.pages import answer_page
 from apps.core.api.health import HealthViewSet
 from apps.core.files import serve_file
 from apps.core.health import healthz
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_health", healthz, name="front-health"),
     path("metrics", metrics_view, name="metrics"),
     path("files/<path:token>", serve_file, name="private-file"),
+    path("r/<str:token>", answer_page, name="reminder-answer"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/health", HealthViewSet.as_view({"get": "show"}), name="health"),

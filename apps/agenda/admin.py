@@ -108,6 +108,7 @@ class NoteInline(ServiceTabularInline):
     """Remarks on the visit."""
 
     model = AppointmentNote
+    recorded_read = "agenda.appointment_note.read"
     fields = ("noted_at", "author", "body")
     readonly_fields = fields
     show_change_link = False
@@ -155,7 +156,7 @@ class AppointmentAdmin(ServiceModelAdmin):
     list_select_related = ("patient", "practitioner", "assistant", "room", "type")
     search_fields = ("patient__last_name", "patient__first_name", "patient__phone")
     search_help_text = _("Name or phone of the patient")
-    autocomplete_fields = ("patient",)
+    autocomplete_fields = ("patient", "acts")
     ordering = ("-starts_at", "pk")
     inlines = (NoteInline,)
     actions = (

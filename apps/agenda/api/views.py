@@ -69,6 +69,7 @@ class AppointmentViewSet(BaseViewSet):
         "add_note": "agenda.add_appointmentnote",
     }
     serializers = {"list": AppointmentCard, "retrieve": AppointmentOutput, "notes": NoteOutput}
+    recorded_reads = {"notes": "agenda.appointment_note.read"}
     inputs = {
         "create": BookInput,
         "partial_update": MoveInput,

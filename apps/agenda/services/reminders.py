@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from apps.agenda.lifecycle import OPEN
+from apps.agenda.links import link_of
 from apps.agenda.models import Appointment
 from apps.core.scope import Viewer
 from apps.core.service import service
@@ -75,7 +76,7 @@ def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
                 channel=channel,
                 recipient=patient.phone if channel == "sms" else patient.email,
                 language=patient.language,
-                context={"starts_at": appointment.starts_at},
+                context={"starts_at": appointment.starts_at, "link": link_of(appointment)},
                 due_at=due_at,
                 unique_key=unique_key(appointment, rule),
                 cause_type=rule.cause,

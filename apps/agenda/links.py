@@ -1,0 +1,45 @@
+"""The short signed link of a reminder: it speaks for one visit at the time that was agreed."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from apps.agenda.models import Appointment
+
+SALT = "agenda.answer"
+MAC_BYTES = 16  # 128 bits: short enough for a text message, far beyond guessing at 20 tries a minute
+
+
+def link_of(appointment: Appointment) -> str:
+    """Return the address at which the patient confirms or declines."""
+    return f"{settings.PUBLIC_URL}/r/{token_of(appointment)}"
+
+
+def token_of(appointment: Appointment) -> str:
+    """Return the token of a visit; a move makes it worthless, because the agreed time is part of it."""
+    return urlsafe_b64encode(appointment.pk.bytes + mac(appointment)).decode().rstrip("=")
+
+
+def appointment_of(token: str) -> Appointment | None:
+    """Return the visit a token speaks for; None when it is forged, broken or overtaken by a move."""
+    try:
+        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        key, signature = UUID(bytes=raw[:16]), raw[16:]
+    except ValueError:
+        return None
+    rows = Appointment.objects.select_related("practice", "patient", "practitioner", "type", "room")
+    appointment: Appointment | None = rows.filter(pk=key).first()
+    if appointment is None or not constant_time_compare(signature, mac(appointment)):
+        return None
+    return appointment
+
+
+def mac(appointment: Appointment) -> bytes:
+    """Sign a visit and the time that was agreed."""
+    said = f"{appointment.pk}|{appointment.starts_at.timestamp()}|{appointment.scheduled_at.timestamp()}"
+    digest = salted_hmac(SALT, said, secret=settings.LINK_SIGNING_KEY, algorithm="sha256").digest()
+    return digest[:MAC_BYTES]
