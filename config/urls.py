@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
+from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.agenda.pages import answer_page
@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_health", healthz, name="front-health"),
     path("metrics", metrics_view, name="metrics"),
     path("files/<path:token>", serve_file, name="private-file"),
+    path("account/password", TemplateView.as_view(template_name="account/password.html"), name="account-password"),
     path("r/<str:token>", answer_page, name="reminder-answer"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),

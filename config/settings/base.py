@@ -237,7 +237,7 @@ MFA_SMS_ENABLED = flag("MFA_SMS_ENABLED", default=False)
 PASSWORD_RESET_SECONDS = whole_number("PASSWORD_RESET_SECONDS", 1800, 60, 86400)
 INVITATION_SECONDS = whole_number("INVITATION_SECONDS", 72 * 3600, 3600, 30 * 86400)
 # Where the links of account messages lead; the token follows after `#`, which no server ever sees.
-PASSWORD_LINK = env.str("PASSWORD_LINK", default=f"{PUBLIC_URL}/app/password")
+PASSWORD_LINK = env.str("PASSWORD_LINK", default=f"{PUBLIC_URL}/account/password")
 API_PER_USER_PER_MINUTE = whole_number("API_PER_USER_PER_MINUTE", 600, 10, 1_000_000)
 
 # --- API ----------------------------------------------------------------------------------------------------------
