@@ -86,7 +86,8 @@ class PractitionerFilter(DropdownFilter):  # type: ignore[misc]  # unfold ships 
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name those who treat."""
-        people = Practitioner.objects.visible_to(request.user).exclude(kind=Practitioner.Kind.ASSISTANT)
+        viewer: Any = request.user
+        people = Practitioner.objects.visible_to(viewer).exclude(kind=Practitioner.Kind.ASSISTANT)
         return [(str(who.pk), who.display_name) for who in people.order_by("last_name", "pk")[:200]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Appointment]) -> Any:
@@ -333,7 +334,7 @@ class AbsenceAdmin(ServiceModelAdmin):
 
     def object_label(self, obj: Absence) -> str:
         """Return who is away."""
-        return self.who(obj)
+        return str(self.who(obj))
 
     @display(description=_("who"))
     def who(self, obj: Absence) -> str:
