@@ -205,6 +205,10 @@ class AppointmentAdmin(ServiceModelAdmin):
             actor=self.actor(request), appointment=obj, reason=reason, cancelled_by=who, at=timezone.now()
         )
 
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Read chosen days in their order, everything else latest first."""
+        return ("starts_at", "pk") if request.GET.get(DayFilter.parameter_name) else self.ordering
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for a patient and a note when booking; show the visit's course afterwards."""
         when = ("starts_at", "ends_at")

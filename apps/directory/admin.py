@@ -240,7 +240,7 @@ class WordsField(forms.CharField):
 
 
 def by_sight(field: Any, db_field: Any) -> Any:
-    """Give colours a colour picker."""
-    if field is not None and db_field.name == "color":
+    """Give colours a colour picker; it cannot say "none", so a colour that may be missing is typed."""
+    if field is not None and db_field.name == "color" and not db_field.blank:
         field.widget = UnfoldAdminColorInputWidget()
     return field

@@ -9,11 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from apps.billing.admin.amounts import MoneyText, shown
 from apps.billing.models import InvoiceItem, InvoiceShare
 from apps.billing.services.vat import BY_INDICATION, EXEMPT, FRANCHISE, STANDARD
-from apps.core.admin import ServiceTabularInline
+from apps.core.admin import ServiceStackedInline, ServiceTabularInline
 
 VAT_CHOICES = [("", _("as the act says")), *((c, c) for c in (EXEMPT, STANDARD, FRANCHISE, BY_INDICATION))]
 
@@ -29,6 +30,7 @@ class ItemForm(forms.ModelForm[InvoiceItem]):
     class Meta:
         model = InvoiceItem
         fields = ("treatment", "act", "label", "tooth", "quantity", "vat_reason")
+        widgets = {"vat_reason": UnfoldAdminTextareaWidget(attrs={"rows": 2})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,13 +45,18 @@ class ItemForm(forms.ModelForm[InvoiceItem]):
         """Leave the rules to the service: a draft's line is complete only there."""
 
 
-class DraftItemInline(ServiceTabularInline):
+class DraftItemInline(ServiceStackedInline):
     """Lines of a draft; the service replaces them all."""
 
     model = InvoiceItem
     form = ItemForm
     service_argument = "lines"
-    fields = ("treatment", "act", "label", "tooth", "quantity", "price", "rebate", "vat", "vat_reason")
+    fields = (
+        ("treatment", "act"),
+        ("label", "tooth", "quantity"),
+        ("price", "rebate", "vat"),
+        "vat_reason",
+    )
     autocomplete_fields = ("act", "treatment")
     extra = 1
     ordering = ("position",)
@@ -129,10 +136,8 @@ class IssuedShareInline(ServiceTabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InvoiceShare]:
         """Load balances."""
-        rows: QuerySet[InvoiceShare] = (
-            super().get_queryset(request).with_balance().select_related("insurer", "invoice")
-        )
-        return rows
+        rows: Any = super().get_queryset(request)
+        return rows.with_balance().select_related("insurer", "invoice")  # type: ignore[no-any-return]  # shares
 
     @display(description=_("amount"))
     def part(self, obj: InvoiceShare) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
+from django.utils.functional import keep_lazy_text
+from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from apps.core.clock import from_wall_clock
 from apps.core.errors import DomainError
@@ -75,6 +84,34 @@ class WallClockField(forms.SplitDateTimeField):
             return from_wall_clock(datetime.combine(day, hour), timezone.get_current_timezone())
         except DomainError as refusal:
             raise ValidationError(str(refusal), code="nonexistent") from refusal
+
+
+capfirst_lazy = keep_lazy_text(capfirst)
+
+# What Django gives a field that a form declares, and what the theme draws in its place.
+THEMED: dict[type[forms.Widget], type[forms.Widget]] = {
+    forms.TextInput: UnfoldAdminTextInputWidget,
+    forms.NumberInput: UnfoldAdminIntegerFieldWidget,
+    forms.Textarea: UnfoldAdminTextareaWidget,
+    forms.Select: UnfoldAdminSelectWidget,
+    forms.DateInput: UnfoldAdminSingleDateWidget,
+    forms.CheckboxInput: UnfoldBooleanSwitchWidget,
+}
+
+
+def themed(fields: Mapping[str, forms.Field]) -> None:
+    """Give declared fields the theme's widgets, and every label its capital."""
+    for field in fields.values():
+        if field.label:
+            field.label = capfirst_lazy(field.label)
+        themed_widget = THEMED.get(type(field.widget))
+        if themed_widget is None:
+            continue
+        widget: Any = themed_widget(attrs=field.widget.attrs)
+        widget.is_required = field.required
+        if isinstance(field, forms.ChoiceField):
+            widget.choices = field.choices
+        field.widget = widget
 
 
 class MoneyField(forms.CharField):

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from unfold.admin import StackedInline, TabularInline
 
+from apps.core.admin.forms import themed
 from apps.core.admin.scoped import ScopedAdmin
 
 
@@ -34,6 +35,12 @@ class ServiceInline(ScopedAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Rows are shown to those whose role may view the model."""
         return bool(self.may(request, "view")) or self.is_editable(request, obj)
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return the formset, its declared fields drawn like the others."""
+        formset = super().get_formset(request, obj, **kwargs)  # type: ignore[misc]  # Django's
+        themed(formset.form.base_fields)
+        return formset
 
     def is_editable(self, request: HttpRequest, obj: Any) -> bool:
         """Say whether the parent's form may take these rows; override to add the parent's state."""

@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from apps.core.admin.forms import MoneyField, WallClockField
+from apps.core.admin.forms import MoneyField, WallClockField, themed
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -40,6 +40,12 @@ class ScopedAdmin:
         return bool(
             request.user.has_perm(f"{self.opts.app_label}.{get_permission_codename(verb, self.opts)}")
         )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form, its declared fields drawn like the others."""
+        form = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]  # Django's
+        themed(form.base_fields)
+        return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Read dates with times on the practice's clock, and amounts as people write them."""

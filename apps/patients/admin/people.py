@@ -69,7 +69,7 @@ class PatientAdmin(ServiceModelAdmin):
     actions = ("archive", "restore")
     list_per_page = 50
     fieldsets = (
-        (None, {"fields": (("shown_alerts", "shown_balance"), ("status", "file_number"), "allow_duplicate")}),
+        (None, {"fields": (("shown_alerts", "shown_balance"), ("status", "file_number"))}),
         (
             _("Identity"),
             {
@@ -77,6 +77,7 @@ class PatientAdmin(ServiceModelAdmin):
                     ("last_name", "first_name"),
                     ("birth_name", "birth_date", "sex"),
                     ("shown_national_id", "new_national_id", "identity_status"),
+                    "allow_duplicate",
                 )
             },
         ),
@@ -125,13 +126,17 @@ class PatientAdmin(ServiceModelAdmin):
         hidden = (
             {"allow_duplicate"}
             if obj
-            else {"shown_alerts", "shown_balance", "shown_national_id", "created_at"}
+            else {
+                *("shown_alerts", "shown_balance", "shown_national_id", "created_at"),
+                *("status", "file_number"),
+            }
         )
         if obj is not None and not self.has_change_permission(request, obj):
             hidden |= {"new_national_id"}
-        return [
+        kept = [
             (title, {**options, "fields": without(options["fields"], hidden)}) for title, options in shown
         ]
+        return [(title, options) for title, options in kept if options["fields"]]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Read phones as dialled in the practice's country."""
