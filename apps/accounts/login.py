@@ -18,6 +18,7 @@ from apps.accounts.mfa import accept_code, methods_of
 from apps.accounts.models import User
 from apps.accounts.sessions import open_session
 from apps.accounts.tokens import TokenPair
+from apps.audit.access import record_failed_login
 from apps.core.context import current
 from apps.core.errors import DomainError
 from apps.core.limits import Guesses, RateLimited
@@ -103,6 +104,7 @@ def identify(*, email: str, password: str) -> User:
         if seat:
             by_account.failed(seat)
         logger.info("login refused")
+        record_failed_login(email=email, reason="password" if seat else "cooling_off")
         raise InvalidCredentials
     by_address.passed(place)
     by_account.passed(seat)
@@ -147,6 +149,7 @@ def guess_code(*, user: User, code: str, at: datetime) -> bool:
         return True
     guesses.failed(ticket)
     logger.info("code refused")
+    record_failed_login(user=user, reason="code")
     return False
 
 

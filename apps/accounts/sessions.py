@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Session, User
 from apps.accounts.tokens import TokenPair, access_token_for, fingerprint, new_secret
+from apps.audit.access import record_login, record_logout
 from apps.core.context import bind, current
 from apps.core.errors import DomainError
 from apps.core.models import new_id
@@ -41,6 +42,7 @@ def open_session(*, actor: Viewer, user: User, at: datetime) -> TokenPair:
         raise SessionEnded
     fresh.last_login = at
     fresh.save(update_fields=["last_login"])
+    record_login(user=fresh, door="api", factor="otp" if fresh.mfa_enabled else "password")
     end = at + timedelta(seconds=settings.REFRESH_EXPIRES_IN)
     return issue(fresh, family=new_id(), started_at=at, expires_at=end, at=at)
 
@@ -106,7 +108,8 @@ def end_family(session: Session, *, at: datetime) -> int:
 @service("accounts.session.close")
 def log_out(*, actor: Viewer, session: Session, at: datetime) -> None:
     """End the session and every token of its chain."""
-    end_family(session, at=at)
+    if end_family(session, at=at):
+        record_logout(user=actor, door="api")
 
 
 @service("accounts.session.close_all")

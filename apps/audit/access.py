@@ -7,7 +7,7 @@ and failed logins are recorded once whatever they refused has rolled back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.contrib.contenttypes.models import ContentType
@@ -15,9 +15,9 @@ from django.db import DatabaseError, models
 
 from apps.audit.models import AccessEntry
 from apps.audit.recorder import NoActor
+from apps.core.access import Denial
 from apps.core.context import current
 from apps.core.crypto import blind_index
-from apps.core.denials import Denial
 from apps.core.scope import Viewer
 
 logger = logging.getLogger(__name__)
@@ -118,3 +118,19 @@ def of_user(kind: AccessEntry.Kind, event: str, user: Viewer, detail: dict[str, 
         insurer_id=user.insurer_id,
         detail=detail,
     )
+
+
+def record_rows(viewer: Viewer, rows: Sequence[models.Model], event: str) -> None:
+    """Record what a view is about to answer."""
+    record_read(viewer=viewer, rows=rows, event=event)
+
+
+def session_began(sender: Any, user: Any, **kwargs: Any) -> None:
+    """Record a login to the pages that keep a session: the admin's."""
+    record_login(user=user, door="admin", factor="otp" if user.mfa_enabled else "password")
+
+
+def session_ended(sender: Any, user: Any, **kwargs: Any) -> None:
+    """Record a logout from the admin; a session that had already ended has nobody."""
+    if user is not None:
+        record_logout(user=user, door="admin")

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter, FieldTextFilter, RangeDateTimeFilter
 from unfold.paginator import InfinitePaginator
 
-from apps.audit.models import AuditEntry
+from apps.audit.models import AccessEntry, AuditEntry
 from apps.audit.recorder import audited_kinds
 from apps.audit.selectors import actor_name, readable_entries, role_name, verb_name
 from apps.core.admin import ServiceModelAdmin
@@ -159,6 +159,52 @@ class AuditEntryAdmin(ServiceModelAdmin):
         """Return the changes, before and after."""
         line = readable_entries(getattr(obj, "read_by", None), [obj])[0]
         return render_to_string("admin/audit_changes.html", {"changes": line.changes})
+
+
+@admin.register(AccessEntry)
+class AccessEntryAdmin(ServiceModelAdmin):
+    """Who read what, who was refused, who came and went; nobody changes it here."""
+
+    list_display = ("timestamp", "actor_shown", "kind", "event", "object_pk", "remote_addr")
+    list_display_links = ("timestamp",)
+    list_filter = (
+        "kind",
+        ActorFilter,
+        ("event", FieldTextFilter),
+        ("timestamp", RangeDateTimeFilter),
+    )
+    list_select_related = ("actor",)
+    search_fields = ("object_pk", "cid")
+    search_help_text = _("Key of an object, or of a request.")
+    ordering = ("-id",)
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    fields = (
+        "timestamp", "actor_shown", "role_shown", "kind", "event", "content_type", "object_pk", "detail",
+        "remote_addr", "user_agent", "cid",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by whole keys only."""
+        term = search_term.strip()
+        return (queryset.filter(Q(object_pk=term) | Q(cid=term)) if term else queryset), False
+
+    def object_label(self, obj: AccessEntry) -> str:
+        """Return the action and the entry's number."""
+        return f"{obj.event} ({obj.pk})"
+
+    @admin.display(description=_("actor"), ordering="actor")
+    def actor_shown(self, obj: AccessEntry) -> str:
+        """Return who it was."""
+        return actor_name(obj)
+
+    @admin.display(description=_("role"))
+    def role_shown(self, obj: AccessEntry) -> str:
+        """Return the role they had."""
+        return role_name(obj.actor_role)
 
 
 def as_uuid(text: str) -> UUID | None:

@@ -194,6 +194,21 @@ class AccessEntry(models.Model):
         return f"{self.kind}:{self.pk}"
 
 
+class Chain(models.TextChoices):
+    """The trails, each sealed apart."""
+
+    ENTRIES = "entries", _("changes")
+    ACCESS = "access", _("accesses")
+
+
+class SealKind(models.TextChoices):
+    """What a seal stands for."""
+
+    ENTRY = "entry", _("entry")
+    EPOCH = "epoch", _("epoch")
+    TOMBSTONE = "tombstone", _("tombstone")
+
+
 class AuditSeal(models.Model):
     """One link of a chain: what an entry said when it was sealed, bound to the link before.
 
@@ -201,19 +216,10 @@ class AuditSeal(models.Model):
     count from anew. A `tombstone` stands for expired entries that were dropped with their seals.
     """
 
-    class Chain(models.TextChoices):
-        ENTRIES = "entries", _("changes")
-        ACCESS = "access", _("accesses")
-
-    class Kind(models.TextChoices):
-        ENTRY = "entry", _("entry")
-        EPOCH = "epoch", _("epoch")
-        TOMBSTONE = "tombstone", _("tombstone")
-
     id = models.BigAutoField(primary_key=True)
     chain = models.CharField(_("chain"), max_length=8, choices=Chain.choices)
     sequence = models.BigIntegerField(_("sequence"))
-    kind = models.CharField(_("kind"), max_length=9, choices=Kind.choices, default=Kind.ENTRY)
+    kind = models.CharField(_("kind"), max_length=9, choices=SealKind.choices, default=SealKind.ENTRY)
     entry_id = models.BigIntegerField(_("entry"), null=True)
     xid = models.BigIntegerField(_("transaction"))
     digest = models.CharField(_("digest"), max_length=64)

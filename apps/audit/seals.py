@@ -22,13 +22,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
-from apps.audit.models import AuditSeal
+from apps.audit.models import AuditSeal, Chain
+from apps.audit.models import SealKind as Kind
 
 logger = logging.getLogger(__name__)
 
 BATCH_ENTRIES: Final = 1000
 LOCK_SECONDS: Final = 5
-Chain, Kind = AuditSeal.Chain, AuditSeal.Kind
 
 _TIME: Final = "to_char(e.timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
 _COMMON: Final = (
@@ -204,7 +204,7 @@ def horizon(cursor: Any) -> int:
     running = cursor.fetchall()
     if any(hidden for _xid, hidden in running):
         return int(cautious)
-    return min([upper, *(whole_xid(xid, upper) for xid, _hidden in running if xid is not None)])
+    return min([int(upper), *(whole_xid(xid, upper) for xid, _hidden in running if xid is not None)])
 
 
 def whole_xid(short: int, near: int) -> int:

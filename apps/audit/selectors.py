@@ -15,7 +15,7 @@ from django.utils import formats, timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from apps.audit.models import AuditEntry
+from apps.audit.models import AccessEntry, AuditEntry
 from apps.audit.recorder import in_clear
 from apps.core.history import FieldChange, HistoryLine
 from apps.core.scope import Viewer
@@ -52,7 +52,7 @@ def readable_entries(viewer: Viewer | None, entries: Sequence[AuditEntry]) -> li
     ]
 
 
-def actor_name(entry: AuditEntry) -> str:
+def actor_name(entry: AuditEntry | AccessEntry) -> str:
     """Return who did it: a person's name, or the name of the unattended work."""
     if entry.actor is not None:
         return str(entry.actor.get_full_name())

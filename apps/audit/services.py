@@ -7,8 +7,9 @@ from typing import Final
 
 from django.db import connection
 
-from apps.audit.models import AuditSeal
-from apps.audit.seals import Chain, Kind, append_fact, hold, mark_of
+from apps.audit.models import AuditSeal, Chain
+from apps.audit.models import SealKind as Kind
+from apps.audit.seals import append_fact, hold, mark_of
 from apps.core.scope import Viewer
 from apps.core.service import service
 

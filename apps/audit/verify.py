@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 from django.db import connection
 
-from apps.audit.models import AuditSeal
-from apps.audit.seals import SOURCES, Chain, Kind, Mark, digest_of, digest_of_facts, mac_of, mark_of
+from apps.audit.models import AuditSeal, Chain
+from apps.audit.models import SealKind as Kind
+from apps.audit.seals import SOURCES, Mark, digest_of, digest_of_facts, mac_of, mark_of
 
 BATCH_SEALS: Final = 5000
 Problem = Literal["altered", "missing", "forged", "reordered", "cut"]

@@ -11,9 +11,9 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from apps.core.access import access_denied, denial_of
 from apps.core.api.errors import json_error
 from apps.core.context import bind
-from apps.core.denials import access_denied, denial_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")

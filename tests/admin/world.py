@@ -14,7 +14,8 @@ from django.utils import timezone
 from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
 from apps.agenda.models import Absence, Appointment, AppointmentType
-from apps.audit.models import AuditEntry
+from apps.audit.access import record_login
+from apps.audit.models import AccessEntry, AuditEntry
 from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
@@ -104,6 +105,13 @@ def a_role(world: World, who: str, n: int) -> Any:
 def an_entry(world: World, who: str, n: int) -> Any:
     user = a_user(world, who, n)
     return AuditEntry.objects.about(user).get()
+
+
+@makes("audit.accessentry")
+def a_reading(world: World, who: str, n: int) -> Any:
+    user = a_user(world, who, n)
+    record_login(user=user, door="api")
+    return AccessEntry.objects.get(actor=user)
 
 
 @makes("directory.practice")

@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
+from apps.core.access import rows_read
 from apps.core.admin.actions import ActionSpec, ask, run
 from apps.core.admin.forms import RefusableForm, Refusal, refusal_text
 from apps.core.admin.inlines import rows_of
@@ -109,8 +110,16 @@ class ServiceModelAdmin(ScopedAdmin, ModelAdmin):  # type: ignore[misc]  # unfol
         context["show_history"] = may_read_history(request)
         name_related(request, context["adminform"], self)
         for inline in context.get("inline_admin_formsets", ()):
+            self.record_read(request, inline)
             name_related(request, inline, inline.opts, all_readonly=not inline.has_change_permission)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def record_read(self, request: HttpRequest, inline: Any) -> None:
+        """Record the rows of an inline whose reading is recorded (`recorded_read` names it), before they show."""
+        event = getattr(inline.opts, "recorded_read", "")
+        rows = [form.instance for form in inline.formset.forms if not form.instance._state.adding]
+        if event and rows:
+            rows_read.send(self.actor(request), rows, event)
 
     def page(self, name: str, *args: Any) -> str:
         """Return the address of one of this model's pages."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -13,21 +14,24 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from apps.core.access import access_denied, denial_of, rows_read
 from apps.core.context import bind
-from apps.core.denials import access_denied, denial_of
 from apps.core.idempotency import HEADER, once
+from apps.core.scope import Viewer
 
 
 class BaseViewSet(GenericViewSet[Any]):
     """Parses, calls one service or selector, answers.
 
     `permissions` maps action to permission; `serializers` maps action to the serializer of its answer, `inputs` to that
-    of its body. The actor is bound after authentication and unbound when the request ends.
+    of its body; `recorded_reads` maps action to the name under which the access trail records the
+    rows it answers, before it answers. The actor is bound after authentication and unbound when the request ends.
     """
 
     permissions: ClassVar[dict[str, str]] = {}
     serializers: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
     inputs: ClassVar[dict[str, type[BaseSerializer[Any]]]] = {}
+    recorded_reads: ClassVar[dict[str, str]] = {}
     lookup_value_converter = "uuid"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -86,10 +90,18 @@ class BaseViewSet(GenericViewSet[Any]):
     def answer(self, instance: Any, status: int = 200, action: str = "retrieve") -> Response:
         """Answer one object as `action` shows it."""
         shape = self.serializers[action]
+        self.record_read([instance])
         return Response(shape(instance, context=self.get_serializer_context()).data, status=status)
 
     def answer_list(self, rows: Any, action: str | None = None) -> Response:
         """Answer a page of rows as `action` shows them."""
         shape = self.serializers[action or self.action]
         page = self.paginate_queryset(rows)
+        self.record_read(page or [])
         return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
+
+    def record_read(self, rows: Sequence[Any]) -> None:
+        """Record what this action is about to show, where it is sensitive."""
+        event = self.recorded_reads.get(self.action or "")
+        if event and rows:
+            rows_read.send(cast("Viewer", self.request.user), rows, event)

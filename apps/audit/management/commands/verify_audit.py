@@ -32,7 +32,7 @@ class Command(BaseCommand):
         anchors = self.anchors(options["anchor"], options["anchors"])
         bad = 0
         with transaction.atomic():
-            if not connection.in_atomic_block or not connection.savepoint_ids:
+            if not connection.savepoint_ids:
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             for chain in SOURCES:

@@ -1,16 +1,20 @@
-"""Refusals of known callers, told to whoever keeps a trail of them once the refused work has rolled back."""
+"""Readings and refusals, told to whoever keeps a trail of them.
+
+A view names the actions whose answers are recorded (`recorded_reads`); what answers otherwise (a file)
+calls the audit app itself. Refusals are told once the refused work has rolled back.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from django.db.models import Model
 from django.http import HttpRequest
 
 from apps.core.hooks import Hook
-
-if TYPE_CHECKING:
-    from django.db.models import Model
+from apps.core.scope import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Denial:
     object_pk: str = ""
 
 
+rows_read: Final = Hook[[Viewer, Sequence[Model], str], None]("rows_read")
 access_denied: Final = Hook[[Denial], None]("access_denied")
 
 
@@ -37,7 +42,7 @@ def denial_of(request: HttpRequest, *, code: str = "FORBIDDEN", view: Any = None
     return Denial(
         event=f"{subject}.{action}"[:80],
         method=request.method or "",
-        route=f"/{match.route}" if match is not None else "",
+        route="/" + match.route.rstrip("$") if match is not None else "",
         code=code,
         model=model,
         object_pk=str(match.kwargs.get("pk") or match.kwargs.get("object_id") or "")
