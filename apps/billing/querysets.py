@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from django.db.models import BigIntegerField, F, Q, Sum, Value
+from django.db.models import BigIntegerField, Case, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from apps.core.querysets import BaseQuerySet
@@ -67,8 +67,22 @@ class PaymentQuerySet(OfPatientQuerySet):
     """Payments and refunds, as visible as their patient."""
 
     def with_unallocated(self) -> Self:
-        """Annotate `unallocated`: what stands on the payer's account."""
-        return self.annotate(unallocated=F("amount") - Coalesce(Sum("allocations__amount"), NOTHING))
+        """Annotate `unallocated`: what stands on the payer's account, refunds taken off what they refund."""
+        used = (
+            self.model.objects.filter(pk=OuterRef("pk")).values("pk").annotate(n=Sum("allocations__amount"))
+        )
+        back = (
+            self.model.objects.filter(refunds=OuterRef("pk"))
+            .order_by()
+            .values("refunds")
+            .annotate(n=Sum("amount"))
+        )
+        left = (
+            F("amount")
+            - Coalesce(Subquery(used.values("n")), NOTHING)
+            + Coalesce(Subquery(back.values("n")), NOTHING)
+        )
+        return self.annotate(unallocated=Case(When(refunds__isnull=False, then=NOTHING), default=left))
 
     def newest_first(self) -> Self:
         """Order by day, then key."""

@@ -124,8 +124,8 @@ class Rows:
         allocated: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for row in PaymentAllocation.objects.filter(payment__in=money).select_related("share__invoice"):
             payment = payments.get(row.payment_id)
-            if payment is not None and row.allocated_at == payment.recorded_at:
-                allocated[row.payment_id][str(row.share.invoice.number)] += row.amount
+            if payment is not None and row.amount > 0 and row.allocated_at == payment.recorded_at:
+                allocated[payment.pk][str(row.share.invoice.number)] += row.amount
         closed = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.CLOSING]
         return cls(
             invoices=Invoice.objects.in_bulk(documents),

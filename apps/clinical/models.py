@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -56,9 +54,7 @@ class Treatment(PracticeModel):
         default="",
     )
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
-        "status price currency planned_at performed_at cancelled_at".split()
-    )
+    audit_clear = frozenset("status price currency planned_at performed_at cancelled_at".split())
     objects = TreatmentQuerySet.as_manager()
 
     class Meta:

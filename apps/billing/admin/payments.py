@@ -16,8 +16,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.billing.admin.amounts import MoneyText, read, shown
 from apps.billing.models import Invoice, Payment, PaymentAllocation
-from apps.billing.services import record_payment
-from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
+from apps.billing.services import record_payment, refund_payment
+from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
 from apps.core.admin.forms import RefusableForm
 from apps.core.errors import InvalidInput
 
@@ -81,6 +81,19 @@ class PaymentAdmin(ServiceModelAdmin):
     search_help_text = _("Patient, reference or invoice number")
     ordering = ("-received_on", "-pk")
     inlines = (AllocationInline,)
+    actions = ("refund_chosen",)
+
+    @service_action(
+        _("Refund the whole rest"),
+        "billing.refund_payment",
+        reason=True,
+        when=lambda row: row.refunds_id is None,
+        icon="currency_exchange",
+        danger=True,
+    )
+    def refund_chosen(self, request: HttpRequest, obj: Payment, reason: str) -> None:
+        """Give back what is left of the payment."""
+        refund_payment(actor=self.actor(request), payment=obj, reason=reason, at=timezone.now())
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse changes: a payment is corrected by a refund."""

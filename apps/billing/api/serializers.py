@@ -234,6 +234,14 @@ class PaymentOutput(serializers.ModelSerializer[Payment]):
         read_only_fields = fields
 
 
+class RefundInput(serializers.Serializer[Any]):
+    """How much goes back (everything that is left when absent), how, and why."""
+
+    amount = serializers.IntegerField(min_value=1, max_value=MOST * 10, required=False)
+    method = serializers.ChoiceField(choices=Payment.Method.choices, required=False)
+    reason = serializers.CharField(max_length=80)
+
+
 class CreditLineInput(serializers.Serializer[Any]):
     """How much of a line is taken back."""
 

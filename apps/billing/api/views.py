@@ -21,6 +21,7 @@ from apps.billing.api.serializers import (
     InvoiceOutput,
     PaymentInput,
     PaymentOutput,
+    RefundInput,
     RenderingOutput,
 )
 from apps.billing.models import Invoice, Payment
@@ -33,6 +34,7 @@ from apps.billing.services import (
     hand_out,
     issue_invoice,
     record_payment,
+    refund_payment,
     update_draft,
 )
 from apps.core.api.views import BaseViewSet
@@ -149,8 +151,9 @@ class PaymentViewSet(BaseViewSet):
     """Money received."""
 
     queryset = Payment.objects.none()
-    permissions = {"list": "billing.view_payment"}
-    serializers = {"list": PaymentOutput}
+    permissions = {"list": "billing.view_payment", "refund": "billing.refund_payment"}
+    serializers = {"list": PaymentOutput, "retrieve": PaymentOutput}
+    inputs = {"refund": RefundInput}
     filterset_class = PaymentFilter
 
     def get_queryset(self) -> QuerySet[Payment]:
@@ -160,3 +163,12 @@ class PaymentViewSet(BaseViewSet):
     def list(self, request: Request) -> Response:
         """List payments, newest first."""
         return self.answer_list(self.filter_queryset(self.get_queryset()))
+
+    @extend_schema(request=RefundInput, responses={201: PaymentOutput})
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: Any = None) -> Response:
+        """Give money back; what it settled is due again."""
+        payment = self.get_object()
+        given = self.parsed()
+        refund = refund_payment(actor=self.caller, payment=payment, at=timezone.now(), **given)
+        return self.answer(self.get_queryset().get(pk=refund.pk), status=201)

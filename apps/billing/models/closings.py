@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -37,7 +35,7 @@ class Closing(PracticeModel):
     last_sequence = models.PositiveBigIntegerField(_("last record"))
     closed_at = models.DateTimeField(_("closed at"))
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "period starts_on ends_on currency invoiced credited received received_by_method perpetual_total "
         "first_sequence last_sequence closed_at".split()
     )

@@ -7,6 +7,7 @@ from apps.billing.services.drafts import create_draft, delete_draft, update_draf
 from apps.billing.services.issuing import issue_invoice
 from apps.billing.services.lines import LineInput
 from apps.billing.services.payments import record_payment
+from apps.billing.services.refunds import refund_payment
 from apps.billing.services.shares import ShareInput
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "hand_out",
     "issue_invoice",
     "record_payment",
+    "refund_payment",
     "render_documents",
     "send_document",
     "update_draft",

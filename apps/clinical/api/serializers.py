@@ -22,7 +22,7 @@ class TreatmentOutput(serializers.ModelSerializer[Treatment]):
     patient = serializers.UUIDField(source="patient_id")
     act = serializers.UUIDField(source="act_id")
     code = serializers.CharField(source="act.code")
-    label = serializers.CharField(source="act.label")
+    label = serializers.CharField(source="act.label")  # type: ignore[assignment]  # DRF has this name
     practitioner = serializers.UUIDField(source="practitioner_id")
     appointment = serializers.UUIDField(source="appointment_id", allow_null=True)
     price = serializers.IntegerField()

@@ -33,7 +33,8 @@ class PatientTreatmentViewSet(BaseViewSet):
     def patient(self) -> Patient:
         """Return the patient of the path, or 404."""
         rows = Patient.objects.visible_to(self.caller).select_related("practice")
-        return get_object_or_404(rows, pk=self.kwargs["patient_id"])
+        patient: Patient = get_object_or_404(rows, pk=self.kwargs["patient_id"])
+        return patient
 
     def get_queryset(self) -> QuerySet[Treatment]:
         """Return the patient's treatments, newest first."""

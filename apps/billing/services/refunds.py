@@ -1,0 +1,111 @@
+"""Refunds: rows of their own, the only way to give money back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Sum
+from django.utils.translation import gettext_lazy as _
+
+from apps.billing.models import Invoice, LedgerRecord, Payment, PaymentAllocation
+from apps.billing.services.ledger import append, payment_payload
+from apps.billing.services.settlement import settle
+from apps.core.errors import DomainError, InvalidInput
+from apps.core.scope import Viewer
+from apps.core.service import service
+
+
+class RefundExceedsPayment(DomainError):
+    """More was asked back than is left of the payment."""
+
+    code = "REFUND_EXCEEDS_PAYMENT"
+    message = _("This is more than what is left of the payment.")
+
+
+class RefundNotRefundable(DomainError):
+    """A refund is not refunded."""
+
+    code = "REFUND_NOT_REFUNDABLE"
+    message = _("A refund cannot be refunded. Record a new payment.")
+
+
+@service("billing.payment.refund")
+def refund_payment(
+    *,
+    actor: Viewer,
+    payment: Payment,
+    amount: int | None = None,
+    method: str = "",
+    reason: str,
+    at: datetime,
+) -> Payment:
+    """Give a payment back, wholly or in part, by its own method unless another is named.
+
+    What stands on account goes first; then the payment is taken back from the invoices it settled, the latest first,
+    and they are due again. Refuses REFUND_EXCEEDS_PAYMENT, REFUND_NOT_REFUNDABLE, and a missing reason.
+    """
+    if not reason.strip():
+        raise InvalidInput(reason=[str(_("A refund says why."))])
+    if payment.refunds_id is not None:
+        raise RefundNotRefundable
+    invoices = lock_invoices(payment)
+    # Nobody else refunds this payment meanwhile; a payment's own columns never change.
+    payment = Payment.objects.select_for_update(of=("self",)).select_related("practice").get(pk=payment.pk)
+    refunded = -(payment.refunded_by.aggregate(total=Sum("amount"))["total"] or 0)
+    left = payment.amount - refunded
+    amount = left if amount is None else amount
+    if amount <= 0 or amount > left:
+        raise RefundExceedsPayment(left=left, currency=payment.currency)
+    refund = Payment(
+        practice_id=payment.practice_id,
+        patient_id=payment.patient_id,
+        payer=payment.payer,
+        insurer_id=payment.insurer_id,
+        method=method or payment.method,
+        amount=-amount,
+        currency=payment.currency,
+        received_on=at.astimezone(payment.practice.zone).date(),
+        recorded_at=at,
+        reference=reason.strip(),
+        refunds=payment,
+    )
+    refund.clean_fields(exclude=["practice", "patient", "insurer", "refunds"])
+    refund.save()
+    take_back(payment, refunded + amount, at=at)
+    for invoice in invoices:
+        settle(invoice)
+    append(
+        practice_id=payment.practice_id,
+        kind=LedgerRecord.Kind.REFUND,
+        object_id=refund.pk,
+        payload=payment_payload(refund, []),
+        at=at,
+    )
+    return refund
+
+
+def lock_invoices(payment: Payment) -> list[Invoice]:
+    """Lock the invoices a payment settles in the order of their keys, before the payment itself."""
+    keys = payment.allocations.values("share__invoice")
+    return list(Invoice.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+
+
+def take_back(payment: Payment, given_back: int, *, at: datetime) -> None:
+    """Take allocations back until no more of the payment settles something than was kept of it."""
+    held = payment.allocations.order_by().values("share").annotate(held=Sum("amount")).order_by("-share")
+    excess = sum(row["held"] for row in held) + given_back - payment.amount
+    rows = []
+    for row in held:
+        taken = min(excess, row["held"])
+        if taken > 0:
+            rows.append(
+                PaymentAllocation(
+                    practice_id=payment.practice_id,
+                    share_id=row["share"],
+                    payment=payment,
+                    amount=-taken,
+                    allocated_at=at,
+                )
+            )
+            excess -= taken
+    PaymentAllocation.objects.bulk_create(rows)
