@@ -23,13 +23,15 @@ from apps.core.text import fold
 from apps.directory.models import Practice
 from apps.patients.identifiers import national_id_index, normalise_national_id, normalise_phone
 from apps.patients.models import NameWord, Patient
+from apps.patients.models.people import name_words
 from apps.patients.querysets import PatientQuerySet
 
 MOST_FOUND: Final = 200
 MOST_CANDIDATES: Final = 600
 MOST_WORDS: Final = 6
+FEW: Final = 10
+MOST_BEGINNINGS: Final = 200
 NEAR_WORDS: Final = 40
-MOST_VARIANTS: Final = 6
 
 _DATE = re.compile(
     r"(?<!\d)(?:(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})|(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4}))(?!\d)"
@@ -121,15 +123,6 @@ def take_phone(question: Question, text: str, country: str) -> str:
 # --- finding ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A patient that may be meant; the fewer points, the better."""
-
-    id: UUID
-    sort_name: str
-    points: int
-
-
 def find_patients(rows: PatientQuerySet, text: str, *, practice: Practice) -> list[UUID]:
     """Return the keys of the patients among `rows` that `text` may mean, best first, at most 200."""
     question = understand(text, practice.country)
@@ -160,32 +153,61 @@ def by_keys(question: Question) -> Q | None:
     return reduce(and_, conditions) if conditions else None
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What one typed word may stand for: known words with their distance, or simply whatever begins with it."""
+
+    typed: str
+    known: dict[str, int]
+    open_ended: bool = False
+
+    def condition(self) -> Q:
+        """Return the condition of a name that holds it; by whole words, which one index answers."""
+        if self.open_ended:
+            return Q(search_text__contains=f" {self.typed}")
+        return Q(name_words__overlap=list(self.known))
+
+    def distance(self, words: Sequence[str]) -> int:
+        """Return how far the nearest of a name's words is: 0 for the word itself, 2 for its continuation."""
+        far = (
+            self.known.get(word, 2 if self.open_ended and word.startswith(self.typed) else 99)
+            for word in words
+        )
+        return min(far, default=99)
+
+
 def by_words(rows: PatientQuerySet, words: Sequence[str], practice: Practice) -> list[UUID]:
-    """Return the patients whose names hold every word: as typed (or its beginning), else nearly so."""
-    exact = candidates(rows, [[word] for word in words])
-    found = ranked(exact, [[word] for word in words])
-    if len(found) < MOST_FOUND:
-        variants = [spellings(word, practice) for word in words]
-        if any(len(spelt) > 1 for spelt in variants):
-            known = {row[0] for row in exact}
-            near = [row for row in candidates(rows, variants) if row[0] not in known]
-            found += ranked(near, variants)
+    """Return the patients whose names hold every word: as typed (or its beginning); when those are few, nearly so."""
+    meant = [beginnings(word, practice) for word in words]
+    found = ranked(candidates(rows, meant), meant)
+    if len(found) < FEW:
+        nearly = [with_slips(one, practice) for one in meant]
+        if nearly != meant:
+            found += [key for key in ranked(candidates(rows, nearly), nearly) if key not in set(found)]
     return found[:MOST_FOUND]
 
 
-def candidates(rows: PatientQuerySet, variants: Sequence[Sequence[str]]) -> list[tuple[UUID, str, str]]:
-    """Return some patients whose names hold a variant of every word, those filed under it before the others."""
-    held = reduce(
-        and_, (reduce(or_, (Q(search_text__contains=f" {v}") for v in spelt)) for spelt in variants)
-    )
-    filed = reduce(or_, (Q(sort_name__gte=v, sort_name__lt=after(v)) for spelt in variants for v in spelt))
-    wanted = rows.filter(held).order_by()
+def candidates(rows: PatientQuerySet, meant: Sequence[Meant]) -> list[tuple[UUID, str, str]]:
+    """Return patients whose names hold every word; those filed under a single word come first and in order."""
+    if not all(one.open_ended or one.known for one in meant):
+        return []
     columns = ("pk", "search_text", "sort_name")
-    first = list(wanted.filter(filed).order_by("sort_name", "pk").values_list(*columns)[:MOST_FOUND])
-    if len(first) >= MOST_FOUND:
-        return first
+    first: list[tuple[UUID, str, str]] = []
+    if len(meant) == 1:
+        filed = rows.filter(filed_under(meant[0])).order_by("sort_name", "pk")
+        first = list(filed.values_list(*columns)[:MOST_FOUND])
+        if len(first) >= MOST_FOUND:
+            return first
+    held = rows.alias(name_words=name_words()).filter(*(one.condition() for one in meant)).order_by()
     known = {row[0] for row in first}
-    return first + [row for row in wanted.values_list(*columns)[:MOST_CANDIDATES] if row[0] not in known]
+    return first + [row for row in held.values_list(*columns)[:MOST_CANDIDATES] if row[0] not in known]
+
+
+def filed_under(one: Meant) -> Q:
+    """Return the condition of a family name that begins so: ranges of the name order."""
+    if one.open_ended or one.typed in one.known:
+        return Q(sort_name__gte=one.typed, sort_name__lt=after(one.typed))
+    return reduce(or_, (Q(sort_name__gte=word, sort_name__lt=after(word)) for word in one.known))
 
 
 def after(prefix: str) -> str:
@@ -193,46 +215,56 @@ def after(prefix: str) -> str:
     return prefix + "\U0010ffff"
 
 
-def ranked(rows: Iterable[tuple[UUID, str, str]], variants: Sequence[Sequence[str]]) -> list[UUID]:
+def ranked(rows: Iterable[tuple[UUID, str, str]], meant: Sequence[Meant]) -> list[UUID]:
     """Order candidates: whole words before beginnings, spellings as typed before near ones, family name first."""
-    order = sorted((points(text, name, variants), name, key) for key, text, name in rows)
+    order = sorted((points(text.split(), name, meant), name, key) for key, text, name in rows)
     return [key for _points, _name, key in order]
 
 
-def points(search_text: str, sort_name: str, variants: Sequence[Sequence[str]]) -> int:
+def points(words: Sequence[str], sort_name: str, meant: Sequence[Meant]) -> int:
     """Return how far a name is from what was typed; 0 is exactly it."""
-    words = search_text.split()
-    total = 0
-    for spelt in variants:
-        best = min(
-            (
-                10 * distance + (0 if v in words else 2)
-                for distance, v in enumerate(spelt)
-                if f" {v}" in search_text
-            ),
-            default=100,
-        )
-        total += best
-    filed = any(sort_name.startswith(v) for spelt in variants for v in spelt)
-    return total + (0 if filed else 1)
+    filed = any(one.distance(sort_name.split()[:1]) < 99 for one in meant)
+    return sum(one.distance(words) for one in meant) + (0 if filed else 1)
 
 
-# --- spelling ---------------------------------------------------------------------------------------------------
+# --- words ------------------------------------------------------------------------------------------------------
 
 
-def spellings(word: str, practice: Practice) -> list[str]:
-    """Return the word and those words of this practice's names that it may be a slip of, nearest first."""
-    allowed = slips_allowed(word)
-    if not allowed:
-        return [word]
+def beginnings(word: str, practice: Practice) -> Meant:
+    """Return the known words that begin with a typed one; too many of them, and any beginning will do."""
+    if len(word) < 3:
+        return Meant(word, {}, open_ended=True)
+    known = NameWord.objects.filter(practice=practice, word__gte=word, word__lt=after(word))
+    found = list(known.order_by("word").values_list("word", flat=True)[: MOST_BEGINNINGS + 1])
+    if len(found) > MOST_BEGINNINGS:
+        return Meant(word, {}, open_ended=True)
+    return Meant(word, {other: 0 if other == word else 2 for other in found})
+
+
+def with_slips(one: Meant, practice: Practice) -> Meant:
+    """Add the known words that the typed one may be a slip of."""
+    allowed = slips_allowed(one.typed)
+    if not allowed or one.open_ended:
+        return one
     apart = Func(
-        "word", Value(word), arg_joiner=" <-> ", template="(%(expressions)s)", output_field=FloatField()
+        "word", Value(one.typed), arg_joiner=" <-> ", template="(%(expressions)s)", output_field=FloatField()
     )
     near = (
         NameWord.objects.filter(practice=practice).order_by(apart).values_list("word", flat=True)[:NEAR_WORDS]
     )
-    slips = sorted((slip_count(word, other, allowed), other) for other in near if other != word)
-    return [word, *[other for count, other in slips if count <= allowed][: MOST_VARIANTS - 1]]
+    # Two letters swapped leave a short word few trigrams in common with itself.
+    swapped = NameWord.objects.filter(practice=practice, word__in=swaps(one.typed)).values_list(
+        "word", flat=True
+    )
+    counted = {
+        word: slip_count(one.typed, word, allowed) for word in [*near, *swapped] if word not in one.known
+    }
+    return Meant(one.typed, one.known | {word: 10 * n for word, n in counted.items() if n <= allowed})
+
+
+def swaps(word: str) -> list[str]:
+    """Return the words that differ by two neighbours swapped."""
+    return [word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(len(word) - 1)]
 
 
 def slips_allowed(word: str) -> int:

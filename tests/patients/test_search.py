@@ -48,6 +48,7 @@ class TestFindPatients:
             ("lefebvre", "zoe"),
             ("lefvere", "zoe"),
             ("zoe lefebre", "zoe"),
+            ("pual martin", "martin"),
             ("jean pierre", "jp"),
             ("jean-pierre oconnor", "jp"),
             ("o'connor", "jp"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -64,7 +62,7 @@ class Alert(PracticeModel):
     noted_on = models.DateField(_("known since"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset({"patient", "ended_at"})
+    audit_clear = frozenset({"patient", "ended_at"})
     objects = AlertQuerySet.as_manager()
 
     class Meta:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -81,7 +79,7 @@ class ConsentForm(PracticeModel):
         related_name="withdrawals",
     )
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         "patient kind decision text_version channel decided_at proof_sha256 withdraws".split()
     )
     objects = ConsentQuerySet.as_manager()

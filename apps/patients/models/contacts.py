@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -38,9 +36,7 @@ class PatientContact(PracticeModel):
     is_legal_representative = models.BooleanField(_("may decide for the patient"), default=False)
     ended_at = models.DateTimeField(_("no longer holds since"), null=True, blank=True, editable=False)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
-        {"patient", "relation", "is_legal_representative", "ended_at"}
-    )
+    audit_clear = frozenset({"patient", "relation", "is_legal_representative", "ended_at"})
     objects = ContactQuerySet.as_manager()
 
     class Meta:
