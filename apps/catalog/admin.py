@@ -86,7 +86,8 @@ class ActAdmin(ServiceModelAdmin):
         """Return the acts with today's prices."""
         practice = self.actor(request).practice
         today = timezone.localdate(timezone=practice.zone) if practice else date.today()  # noqa: DTZ011
-        return acts_with_prices(super().get_queryset(request), practice=practice, on=today)
+        rows: Any = super().get_queryset(request)
+        return acts_with_prices(rows, practice=practice, on=today)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search as the API does."""
@@ -125,6 +126,7 @@ class PracticeFeeAdmin(ServiceModelAdmin):
     search_fields = ("act__code", "act__label_fr", "act__label_en", "act__search_text")
     autocomplete_fields = ("act",)
     fields = ("act", "price")
+    money_fields = ("price",)
     ordering = ("act__code", "pk")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -36,9 +36,7 @@ class VatCode(BaseModel):
         default=False,
     )
 
-    audit_clear = frozenset(
-        "code label_fr label_en rate_bp mention_fr mention_en needs_reason".split()
-    )
+    audit_clear = frozenset("code label_fr label_en rate_bp mention_fr mention_en needs_reason".split())
     objects = CatalogueQuerySet.as_manager()
 
     class Meta:
@@ -189,9 +187,7 @@ class Tariff(BaseModel):
     cap = models.PositiveBigIntegerField(_("highest price of the basket (cents)"), null=True, blank=True)
     basket = models.CharField(_("basket"), max_length=20, choices=Basket)
 
-    audit_clear = frozenset(
-        "act valid_from valid_to price brss rate_bp cap basket".split()
-    )
+    audit_clear = frozenset("act valid_from valid_to price brss rate_bp cap basket".split())
     objects = TariffQuerySet.as_manager()
 
     class Meta:

@@ -227,7 +227,7 @@ class PatientAdmin(ServiceModelAdmin):
         """Name as a card index writes it."""
         return f"{patient.last_name.upper()} {patient.first_name}"
 
-    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[misc]  # unfold ships no types
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)
     def shown_status(self, patient: Patient) -> tuple[str, str]:
         """Status as a coloured label."""
         return patient.status, patient.get_status_display()

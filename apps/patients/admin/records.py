@@ -89,4 +89,4 @@ class AlertAdmin(OfPatientAdmin):
     @admin.display(description=_("what to know"))
     def shown_label(self, alert: Alert) -> str:
         """What to know."""
-        return alert.label
+        return str(alert.label)

@@ -44,5 +44,6 @@ class PatientFilter(filters.FilterSet):
 
     def by_search(self, rows: Any, name: str, value: str) -> Any:
         """Find and rank."""
-        practice = self.request.user.practice
+        caller: Any = self.request and self.request.user
+        practice = caller.practice
         return in_order(rows, find_patients(rows, value, practice=practice)) if practice else rows.none()
