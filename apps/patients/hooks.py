@@ -60,3 +60,7 @@ patient_balance: Hook[[UUID, Sequence[UUID]], Mapping[UUID, PatientBalance]] = H
 # (actor, kept, merged, at): move every row that points at `merged` to `kept`, in the caller's transaction. What is
 # frozen (an issued invoice keeps the name it was issued to) moves by its key alone.
 patient_merge: Hook[[Viewer, Patient, Patient, datetime], None] = Hook("patient_merge")
+
+# (actor, patient, at): how this person is reached has changed (phone, email, language, wishes, file closed); called in
+# the transaction of the change, once the patient holds the new values.
+patient_reach_changed: Hook[[Viewer, Patient, datetime], None] = Hook("patient_reach_changed")

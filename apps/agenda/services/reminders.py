@@ -18,6 +18,7 @@ from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.notifications.errors import InvalidRecipient, NoTemplate
 from apps.notifications.services import cancel_for, enqueue
+from apps.patients.models import Patient
 
 TEMPLATE: Final = "appointment.reminder"
 CAUSE: Final = "agenda.appointment"
@@ -92,11 +93,12 @@ def plan(*, actor: Viewer, appointment: Appointment, at: datetime) -> int:
 
 
 def unique_key(appointment: Appointment, rule: Rule) -> str:
-    """Name a reminder by visit, rule, time and when that time was agreed.
+    """Name a reminder by visit, rule, time and when its reminders were planned.
 
-    Planning twice is planning once; a visit moved away and back starts afresh, as its former rows are void.
+    Planning twice is planning once; a visit moved away and back, or a patient with another phone and then the
+    former one, starts afresh, as the former rows are void.
     """
-    times = (appointment.starts_at, appointment.scheduled_at)
+    times = (appointment.starts_at, appointment.reminders_planned_at or appointment.scheduled_at)
     return ":".join(["reminder", str(appointment.pk), rule.key, *(f"{t.timestamp():.6f}" for t in times)])
 
 
@@ -132,9 +134,25 @@ def plan_unplanned(*, actor: Viewer, at: datetime, limit: int = 500) -> int:
     rows = waiting.select_related("patient", "practice").order_by("starts_at", "pk")
     visits = list(rows.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
     for visit in visits:
-        plan(actor=actor, appointment=visit, at=at)
         visit.reminders_planned_at = at
         visit.save(update_fields=["reminders_planned_at", "updated_at"])
+        plan(actor=actor, appointment=visit, at=at)
+    return len(visits)
+
+
+@service("agenda.reminder.follow_patient")
+def follow_patient(*, actor: Viewer, patient: Patient, at: datetime) -> int:
+    """Plan anew what was planned for a patient's former phone, address or wishes; return for how many visits."""
+    planned = Appointment.objects.filter(patient=patient, reminders_planned_at__isnull=False).upcoming(at)
+    rows = planned.select_related("practice").order_by("pk")
+    visits = list(rows.select_for_update(no_key=True, of=("self",)))
+    for visit in visits:
+        visit.patient = patient
+        # Always another moment than before: it is part of the rows' keys, and former rows are void.
+        moment = max(at, visit.reminders_planned_at + timedelta.resolution)
+        visit.reminders_planned_at = planning_moment(visit, moment)
+        visit.save(update_fields=["reminders_planned_at", "updated_at"])
+        replan(actor=actor, appointment=visit, at=at)
     return len(visits)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.patients.hooks import patient_merge
+from apps.patients.hooks import patient_merge, patient_reach_changed
 from apps.patients.models import Alert, ConsentForm, Household, Patient, PatientContact
 from apps.patients.search import search_fields
 
@@ -60,6 +60,8 @@ def merge_patients(*, actor: Viewer, kept: Patient, merged: Patient, at: datetim
     merged.merged_into = kept
     merged.status = Patient.Status.ARCHIVED
     merged.save(update_fields=["merged_into", "status", "updated_at"])
+    # What was moved was planned for the merged file's phone and wishes.
+    patient_reach_changed.send(actor, kept, at)
     return kept
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -18,11 +18,15 @@ from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.directory.models import Practice
 from apps.notifications.services import enqueue
+from apps.patients.hooks import patient_reach_changed
 from apps.patients.models import ConsentForm, Patient
 from apps.patients.services.cleaning import apply_fields
 from apps.patients.services.consents import record_consent, state_of
 from apps.patients.services.contacts import add_contact
 from apps.patients.services.duplicates import PossibleDuplicate, find_duplicates, shown
+
+# What decides whether and where a message reaches a person.
+REACH: Final = ("phone", "email", "language", "do_not_contact", "reminder_sms", "reminder_email", "status")
 
 
 class PatientMerged(DomainError):
@@ -77,9 +81,17 @@ def update_patient(*, actor: Viewer, patient: Patient, at: datetime, **fields: A
     if patient.merged_into_id is not None:
         raise PatientMerged(merged_into=str(patient.merged_into_id))
     today = at.astimezone(patient.practice.zone).date()
+    former = reach_of(patient)
     written = apply_fields(patient, fields, practice=patient.practice, today=today)
     patient.save(update_fields=written)
+    if reach_of(patient) != former:
+        patient_reach_changed.send(actor, patient, at)
     return patient
+
+
+def reach_of(patient: Patient) -> tuple[Any, ...]:
+    """Return what decides whether and where a message reaches a person."""
+    return tuple(getattr(patient, name) for name in REACH)
 
 
 @service("patients.patient.archive")
