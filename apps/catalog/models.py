@@ -223,7 +223,7 @@ class PracticeFee(PracticeModel):
 
     act = models.ForeignKey(Act, verbose_name=_("act"), on_delete=models.PROTECT, related_name="fees")
     price = models.PositiveBigIntegerField(
-        _("price (minor units)"), validators=[MinValueValidator(0), MaxValueValidator(100_000_000)]
+        _("price"), validators=[MinValueValidator(0), MaxValueValidator(100_000_000)]
     )
 
     audit_clear = frozenset({"act", "price"})

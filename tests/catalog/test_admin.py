@@ -25,18 +25,18 @@ def browser(acting):
 class TestFees:
     def test_are_set_changed_and_taken_back_through_the_service(self, browser, dora, practice, catalogue):
         client, act = browser(dora), catalogue["HBLD734"]
-        answer = client.post(reverse("admin:catalog_practicefee_add"), {"act": str(act.pk), "price": 70000})
+        answer = client.post(reverse("admin:catalog_practicefee_add"), {"act": str(act.pk), "price": "700,00"})
         assert answer.status_code == 302, answer.context["errors"]
         fee = PracticeFee.objects.get()
         assert (fee.practice_id, fee.act_id, fee.price) == (practice.pk, act.pk, 70000)
-        client.post(reverse("admin:catalog_practicefee_change", args=[fee.pk]), {"price": 69000})
+        client.post(reverse("admin:catalog_practicefee_change", args=[fee.pk]), {"price": "690 €"})
         fee.refresh_from_db()
         assert fee.price == 69000
         client.post(reverse("admin:catalog_practicefee_delete", args=[fee.pk]), {"post": "yes"})
         assert not PracticeFee.objects.exists()
 
     def test_refuse_a_price_below_nothing(self, browser, dora, catalogue):
-        body = {"act": str(catalogue["C"].pk), "price": -1}
+        body = {"act": str(catalogue["C"].pk), "price": "-1"}
         answer = browser(dora).post(reverse("admin:catalog_practicefee_add"), body)
         assert answer.status_code == 200
         assert not PracticeFee.objects.exists()
