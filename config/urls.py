@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseRedirect
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -39,6 +41,11 @@ def api_routes() -> list[URLPattern | URLResolver]:
     return routes
 
 
+def favicon(request: HttpRequest) -> HttpResponseRedirect:
+    """Lead browsers that ask at the root to the icon."""
+    return HttpResponseRedirect(static("admin-extra/tooth.svg"))
+
+
 handler400 = "apps.core.api.handlers.bad_request"
 handler403 = "apps.core.api.handlers.forbidden"
 handler404 = "apps.core.api.handlers.not_found"
@@ -46,11 +53,16 @@ handler500 = "apps.core.api.handlers.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("favicon.ico", favicon, name="favicon"),
     path("healthz", healthz, name="healthz"),
     path("_health", healthz, name="front-health"),
     path("metrics", metrics_view, name="metrics"),
     path("files/<path:token>", serve_file, name="private-file"),
-    path("account/password", TemplateView.as_view(template_name="account/password.html"), name="account-password"),
+    path(
+        "account/password",
+        TemplateView.as_view(template_name="account/password.html"),
+        name="account-password",
+    ),
     path("r/<str:token>", answer_page, name="reminder-answer"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),

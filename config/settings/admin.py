@@ -20,6 +20,11 @@ def stylesheet(_request: Any) -> str:
     return static("admin-extra/admin.css")
 
 
+def label_script(_request: Any) -> str:
+    """Return the address of the script that names the theme's search boxes for screen readers."""
+    return static("admin-extra/labels.js")
+
+
 def favicon(_request: Any) -> str:
     """Return the address of the tab's icon."""
     return static("admin-extra/tooth.svg")
@@ -40,6 +45,7 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "apps.core.admin.dashboard.dashboard",
     "LOGIN": {"form": "apps.accounts.forms.EmailLoginForm"},
     "STYLES": [stylesheet],
+    "SCRIPTS": [label_script],
     "COLORS": {
         # Teal: 700 on white and white on 600 both reach 4.5:1.
         "primary": {
