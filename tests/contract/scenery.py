@@ -1,0 +1,189 @@
+"""Rows of every kind an address of the API can name: one's own, another house's, of a restricted patient, put away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from apps.accounts.models import Session, User
+from apps.accounts.roles import Role
+from apps.accounts.sessions import open_session
+from apps.agenda.models import AppointmentNote
+from apps.billing.services import create_draft, issue_invoice, record_payment
+from apps.billing.services.lines import LineInput
+from apps.catalog.services import ensure_vat_codes
+from apps.core.context import bind
+from apps.directory.models import Insurer, Practice
+from apps.notifications.models import NotificationTemplate
+from tests.admin.world import MAKERS, World
+from tests.cast import CASTING, House, make_user
+
+PRACTICE_ROLES = "assistant practitioner practice_admin pharmacist doctor lab_manager clinic_admin".split()
+INSURER_ROLES = ["insurer_admin", "insurer_agent"]
+
+
+@dataclass
+class Stage:
+    """Two practices, two insurers, one person per role; makers of rows for either side."""
+
+    world: World
+    people: dict[str, User]
+    insurers: tuple[Insurer, Insurer]
+
+    def practice(self, side: str) -> Practice:
+        """Return the practice of a side: `own` or `foreign`."""
+        return (self.world.house if side == "own" else self.world.other_house).practice
+
+    def make(self, kind: str, side: str, role: str) -> Any:
+        """Make a row of a kind for a side, as somebody of this role would find it."""
+        with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.stage"):
+            special = getattr(self, f"a_{kind}", None)
+            if special is not None:
+                return special(side, role)
+            return MAKERS[KINDS[kind]](self.world, "ana" if side == "own" else "cleo", 0)
+
+    def a_user(self, side: str, role: str) -> User:
+        """Make a colleague of whoever asks; the other house's for the other side."""
+        email = f"{timezone.now().timestamp()}@stage.test"
+        if role in INSURER_ROLES:
+            insurer = self.insurers[0 if side == "own" else 1]
+            return make_user(email, Role.INSURER_AGENT, "Una", insurer=insurer)
+        return make_user(email, Role.ASSISTANT, "Una", practice=self.practice(side))
+
+    def a_session(self, side: str, role: str) -> Session:
+        """Log the caller in once more; for the other side, somebody else of the same house."""
+        user = self.people[role] if side == "own" else self.a_user("own", role)
+        open_session(actor=user, user=user, at=timezone.now())
+        return Session.objects.filter(user=user).order_by("issued_at", "pk").last()  # type: ignore[return-value]  # just opened
+
+    def a_insurer(self, side: str, role: str) -> Insurer:
+        """Return one's own insurer, or the other one."""
+        return self.insurers[0 if side == "own" else 1]
+
+    def a_template(self, side: str, role: str) -> Any:
+        """Find or make the practice's own text of a message."""
+        return NotificationTemplate.objects.get_or_create(
+            practice=self.practice(side),
+            key="appointment.reminder",
+            channel="sms",
+            language="fr",
+            defaults={"body": "{{ date }}"},
+        )[0]
+
+    def a_noted(self, side: str, role: str) -> Any:
+        """Make a visit with a remark on it."""
+        visit = self.make("appointment", side, role)
+        AppointmentNote.objects.create(
+            practice=visit.practice, appointment=visit, body="Sonner deux fois", noted_at=self.world.at
+        )
+        return visit
+
+    def a_draft(self, side: str, role: str) -> Any:
+        """Make a draft of an invoice, by the service."""
+        patient = self.make("patient", side, role)
+        house = self.world.house if side == "own" else self.world.other_house
+        return create_draft(
+            actor=CASTING,
+            practice=patient.practice,
+            patient=patient,
+            practitioner=house.practitioners[0],
+            lines=[LineInput(label="Kit de brossage", unit_price=1200)],
+            at=timezone.now(),
+        )
+
+    def a_issued(self, side: str, role: str) -> Any:
+        """Make an issued invoice."""
+        invoice = issue_invoice(actor=CASTING, invoice=self.a_draft(side, role), at=timezone.now())
+        invoice.refresh_from_db()
+        return invoice
+
+    def a_receipt(self, side: str, role: str) -> Any:
+        """Make a payment of an issued invoice."""
+        return record_payment(
+            actor=CASTING,
+            invoice=self.a_issued(side, role),
+            payer="patient",
+            method="card",
+            amount=1200,
+            at=timezone.now(),
+        )
+
+    def a_failed_job(self, side: str, role: str) -> Any:
+        """Make a message that was given up."""
+        job = self.make("job", side, role)
+        type(job).objects.filter(pk=job.pk).update(state="dead")
+        job.refresh_from_db()
+        return job
+
+
+KINDS = {
+    "absence": "agenda.absence",
+    "act": "catalog.act",
+    "alert": "patients.alert",
+    "appointment": "agenda.appointment",
+    "type": "agenda.appointmenttype",
+    "job": "notifications.notificationjob",
+    "patient": "patients.patient",
+    "household": "patients.household",
+    "contact": "patients.patientcontact",
+    "practitioner": "directory.practitioner",
+    "room": "directory.room",
+    "treatment": "clinical.treatment",
+}
+
+
+def build_stage(people: dict[str, User], house: House, other_house: House, insurers: Any, at: Any) -> Stage:
+    """Return the stage of one test; `people` holds ana and cleo, whom the makers work for."""
+    world = World(
+        people={"ana": people["ana"], "cleo": people["cleo"]},
+        house=house,
+        other_house=other_house,
+        insurer=insurers[0],
+        at=at,
+    )
+    ensure_vat_codes(actor=CASTING)
+    cast = {}
+    for role in Role:
+        where: dict[str, Any] = {}
+        if role.value in PRACTICE_ROLES:
+            where = {"practice": house.practice}
+        elif role.value in INSURER_ROLES:
+            where = {"insurer": insurers[0]}
+        if role == Role.PRACTITIONER:
+            where["practitioner"] = house.practitioners[1]
+        cast[role.value] = make_user(f"{role.value}@stage.test", role, role.value, **where)
+    return Stage(world, cast, insurers)
+
+
+# Kinds of which each caller has other ones.
+PERSONAL = {"user", "session", "insurer"}
+
+
+def restrict(row: Any) -> None:
+    """Restrict the patient a row is about."""
+    patient = row if row._meta.label_lower == "patients.patient" else row.patient
+    with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.stage"):
+        type(patient).objects.filter(pk=patient.pk).update(restricted_at=timezone.now())
+
+
+def put_away(row: Any) -> None:
+    """Archive a row in the way its kind knows."""
+    now = timezone.now()
+    ways: dict[str, dict[str, Any]] = {
+        "accounts.session": {"revoked_at": now},
+        "accounts.user": {"is_active": False},
+        "agenda.appointmenttype": {"deleted_at": now},
+        "directory.insurer": {"deleted_at": now},
+        "directory.practitioner": {"is_active": False},
+        "directory.room": {"deleted_at": now},
+        "patients.alert": {"ended_at": now},
+        "patients.patient": {"status": "archived"},
+        "agenda.appointment": {"status": "cancelled_by_practice", "cancelled_at": now},
+        "clinical.treatment": {"status": "cancelled", "cancelled_at": now},
+        "catalog.act": {"is_active": False},
+        "notifications.notificationtemplate": {"is_active": False},
+    }
+    with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.stage"):
+        type(row).objects.filter(pk=row.pk).update(**ways[row._meta.label_lower])
