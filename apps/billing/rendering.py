@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import atexit
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from apps.billing.facturx import FILE_NAME, facturx_xml, speaks_facturx, xmp_extension
 from apps.billing.models import Invoice, InvoiceItem, InvoiceShare
 from apps.catalog.models import VatCode
 from apps.core.money import format_money
@@ -78,6 +80,7 @@ class Printed:
     care_dates: str
     has_discount: bool
     has_tooth: bool
+    facturx: bytes
 
 
 def load(document: Any) -> Printed:
@@ -92,6 +95,7 @@ def load(document: Any) -> Printed:
 def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) -> Printed:
     """Arrange an issued invoice for print, in the active language."""
     days = sorted({item.performed_on for item in items})
+    sentences = mentions_by_code(items)
     care = [short(day) for day in (days[:1] if len(days) == 1 else [days[0], days[-1]])]
     return Printed(
         invoice=invoice,
@@ -102,7 +106,7 @@ def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[Inv
         lines=[line_of(invoice, item) for item in items],
         vat_lines=vat_totals(invoice, items),
         shares=[ShareLine(share_label(share), money(invoice, share.amount)) for share in shares],
-        mentions=mentions_of(items),
+        mentions=mentions_of(sentences),
         total=money(invoice, invoice.total_amount),
         net=money(invoice, invoice.net_amount),
         vat=money(invoice, invoice.vat_amount),
@@ -110,6 +114,9 @@ def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[Inv
         care_dates=" – ".join(care),
         has_discount=any(item.discount for item in items),
         has_tooth=any(item.tooth for item in items),
+        facturx=facturx_xml(invoice, items, sentences, invoice.corrects)
+        if speaks_facturx(invoice.currency)
+        else b"",
     )
 
 
@@ -148,16 +155,18 @@ def vat_totals(invoice: Invoice, items: Sequence[InvoiceItem]) -> list[VatLine]:
     ]
 
 
-def mentions_of(items: Sequence[InvoiceItem]) -> list[str]:
-    """Return the sentences the law asks for, one per VAT code in use."""
+def mentions_by_code(items: Sequence[InvoiceItem]) -> dict[str, str]:
+    """Return the sentences the law asks for, by VAT code in use."""
     codes = VatCode.objects.in_bulk(sorted({item.vat_code for item in items}), field_name="code")
     english = (translation.get_language() or "").startswith("en")
-    texts = [(code, row.mention_en if english else row.mention_fr) for code, row in sorted(codes.items())]
-    return [
-        f"{letter(code)} : {text}" if not english else f"{letter(code)}: {text}"
-        for code, text in texts
-        if text
-    ]
+    texts = {code: row.mention_en if english else row.mention_fr for code, row in sorted(codes.items())}
+    return {code: text for code, text in texts.items() if text}
+
+
+def mentions_of(sentences: Mapping[str, str]) -> list[str]:
+    """Return the sentences as they are printed, each behind the sign its lines carry."""
+    colon = ":" if (translation.get_language() or "").startswith("en") else " :"
+    return [f"{letter(code)}{colon} {text}" for code, text in sentences.items()]
 
 
 def letter(code: str) -> str:
@@ -213,17 +222,38 @@ def render_html(page: Printed, language: str) -> str:
 
 
 def render_pdf(page: Printed) -> bytes:
-    """Render a document; the same rows give the same bytes, so a repeated rendering changes nothing."""
+    """Render a document; the same rows give the same bytes, so a repeated rendering changes nothing.
+
+    It is PDF/A-3 and carries its Factur-X data wherever the norm knows the currency.
+    """
     # Imported late: the library loads Pango, which only workers need.
-    from weasyprint import HTML
+    from weasyprint import HTML, Attachment
 
     css, fonts = stylesheet()
-    html = render_html(page, page.invoice.language)
-    document = HTML(string=html, base_url=str(FOLDER), url_fetcher=refuse_fetch)
-    pdf = document.write_pdf(
-        stylesheets=[css], font_config=fonts, pdf_identifier=page.invoice.pk.bytes, pdf_variant="pdf/a-3u"
-    )
+    invoice = page.invoice
+    html = render_html(page, invoice.language)
+    source = HTML(string=html, base_url=str(FOLDER), url_fetcher=refuse_fetch)
+    document = source.render(stylesheets=[css], font_config=fonts)
+    if page.facturx:
+        describe = document.metadata.generate_rdf_metadata
+        document.metadata.generate_rdf_metadata = lambda *args: with_extension(describe(*args))
+        data = Attachment(
+            file_obj=BytesIO(page.facturx),
+            name=FILE_NAME,
+            description="Factur-X",
+            created=invoice.issued_at,
+            modified=invoice.issued_at,
+            relationship="Data",
+        )
+        document.metadata.attachments.append(data)
+    pdf = document.write_pdf(pdf_identifier=invoice.pk.bytes, pdf_variant="pdf/a-3u")
     return bytes(pdf)
+
+
+def with_extension(rdf: bytes) -> bytes:
+    """Add what PDF/A asks for of a Factur-X file to the metadata, inside its one RDF element."""
+    head, end, tail = rdf.rpartition(b"</rdf:RDF>")
+    return head + xmp_extension() + end + tail
 
 
 def refuse_fetch(url: str, *args: Any, **kwargs: Any) -> Any:

@@ -172,6 +172,7 @@ class TestRead:
             ("post", "/credit"),
             ("post", "/payments"),
             ("get", "/pdf"),
+            ("get", "/facturx.xml"),
         ],
     )
     def test_hides_another_practice_s_invoice(self, api, cleo, patient, practitioner, at, method, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -24,7 +25,7 @@ from apps.billing.api.serializers import (
     RefundInput,
     RenderingOutput,
 )
-from apps.billing.models import Invoice, Payment
+from apps.billing.models import BillingDocument, Invoice, Payment
 from apps.billing.selectors import invoices_for, payments_for
 from apps.billing.services import (
     create_draft,
@@ -35,8 +36,10 @@ from apps.billing.services import (
     issue_invoice,
     record_payment,
     refund_payment,
+    structured,
     update_draft,
 )
+from apps.billing.services.documents import Copy
 from apps.core.api.views import BaseViewSet
 from apps.core.storage import attachment
 
@@ -55,6 +58,7 @@ class InvoiceViewSet(BaseViewSet):
         "credit": "billing.credit_invoice",
         "payments": "billing.add_payment",
         "pdf": "billing.view_invoice",
+        "facturx": "billing.view_invoice",
     }
     serializers = {"list": InvoiceOutput, "retrieve": InvoiceOutput, "payments": PaymentOutput}
     inputs = {
@@ -134,17 +138,32 @@ class InvoiceViewSet(BaseViewSet):
     @action(detail=True, methods=["get"])
     def pdf(self, request: Request, pk: Any = None) -> HttpResponse | Response:
         """Return the issued document; each copy handed out is counted and audited."""
+        return self.file(lambda document: hand_out(actor=self.caller, document=document))
+
+    @extend_schema(
+        responses={
+            (200, "application/xml"): OpenApiTypes.BINARY,
+            202: OpenApiResponse(RenderingOutput, description="Still being made: ask again in a moment."),
+        }
+    )
+    @action(detail=True, methods=["get"], url_path=r"facturx\.xml")
+    def facturx(self, request: Request, pk: Any = None) -> HttpResponse | Response:
+        """Return the EN 16931 data of the issued document, as its PDF carries it."""
+        return self.file(structured)
+
+    def file(self, take: Callable[[BillingDocument], Copy]) -> HttpResponse | Response:
+        """Answer a file of the document once it is made."""
         document = document_of(self.get_object())
         if not document.is_rendered:
             body = {"job": str(document.job.pk), "status": document.job.state}
             return Response(body, status=202, headers={"Retry-After": "2"})
-        copy = hand_out(actor=self.caller, document=document)
+        copy = take(document)
         headers = {"Content-Disposition": attachment(copy.file_name), "ETag": f'"{copy.sha256}"'}
         return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Take any Accept header for the file, whose refusals are JSON like all others."""
-        return super().perform_content_negotiation(request, force=force or self.action == "pdf")
+        return super().perform_content_negotiation(request, force=force or self.action in {"pdf", "facturx"})
 
 
 class PaymentViewSet(BaseViewSet):

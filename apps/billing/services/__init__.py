@@ -2,7 +2,13 @@
 
 from apps.billing.services.closings import close_period
 from apps.billing.services.credits import credit_invoice
-from apps.billing.services.documents import document_of, hand_out, render_documents, send_document
+from apps.billing.services.documents import (
+    document_of,
+    hand_out,
+    render_documents,
+    send_document,
+    structured,
+)
 from apps.billing.services.drafts import create_draft, delete_draft, update_draft
 from apps.billing.services.issuing import issue_invoice
 from apps.billing.services.lines import LineInput
@@ -24,5 +30,6 @@ __all__ = [
     "refund_payment",
     "render_documents",
     "send_document",
+    "structured",
     "update_draft",
 ]

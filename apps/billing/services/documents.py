@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.facturx import FILE_NAME, xml_of
 from apps.billing.models import BillingDocument, Invoice, RenderJob
 from apps.billing.rendering import load, render_pdf
 from apps.core.errors import DomainError
@@ -37,6 +38,13 @@ class NotIssued(DomainError):
 
     code = "INVOICE_NOT_ISSUED"
     message = _("A draft has no document yet: issue it first.")
+
+
+class NoFacturX(DomainError):
+    """The European norm does not know the document's currency."""
+
+    code = "FACTURX_NOT_AVAILABLE"
+    message = _("There is no Factur-X in this currency.")
 
 
 class DocumentAltered(DomainError):
@@ -183,8 +191,23 @@ def hand_out(*, actor: Viewer, document: BillingDocument) -> Copy:
 
     Refuses DOCUMENT_ALTERED when the store no longer holds the bytes that were issued.
     """
+    data = stored_bytes(document)
+    BillingDocument.objects.filter(pk=document.pk).update(copies=F("copies") + 1)
+    return Copy(data, document.file_name, document.content_type, document.sha256)
+
+
+def structured(document: BillingDocument) -> Copy:
+    """Return the Factur-X data the stored PDF carries; refuses DOCUMENT_ALTERED, FACTURX_NOT_AVAILABLE."""
+    data = xml_of(stored_bytes(document))
+    if not data:
+        raise NoFacturX(currency=document.invoice.currency)
+    file_name = f"{document.invoice.number}-{FILE_NAME}"
+    return Copy(data, file_name, "application/xml", hashlib.sha256(data).hexdigest())
+
+
+def stored_bytes(document: BillingDocument) -> bytes:
+    """Read a document's bytes and hold them against what was issued."""
     data = private_store().read(document.storage_key)
     if hashlib.sha256(data).hexdigest() != document.sha256:
         raise DocumentAltered
-    BillingDocument.objects.filter(pk=document.pk).update(copies=F("copies") + 1)
-    return Copy(data, document.file_name, document.content_type, document.sha256)
+    return data
