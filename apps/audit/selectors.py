@@ -44,7 +44,7 @@ def readable_entries(viewer: Viewer | None, entries: Sequence[AuditEntry]) -> li
             role=role_name(entry.actor_role),
             action=entry.event,
             verb=verb_name(entry.action),
-            changes=[change for change in field_changes(entry, names)],
+            changes=list(field_changes(entry, names)),
             address=entry.remote_addr or "",
             request_id=entry.cid,
         )
@@ -114,16 +114,19 @@ def in_words(field: Any, value: Any, names: Names) -> str:
     if isinstance(field, models.ForeignKey):
         return names.get((field.related_model, str(value)), str(value))
     if field.is_relation:
-        return ", ".join(str(key) for key in value)
+        return plain_words(value)
     if field.flatchoices:
         return str(dict(field.flatchoices).get(value, value))
     if isinstance(field, models.DateTimeField) and (moment := as_moment(value)):
         return formats.date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+    return plain_words(value)
+
+
+def plain_words(value: Any) -> str:
+    """Return a value, or the parts of a list or a dictionary, as one line."""
     if isinstance(value, dict):
         return ", ".join(f"{key}: {item}" for key, item in value.items() if item not in (None, ""))
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    return str(value)
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
 
 
 def as_moment(value: Any) -> datetime | None:

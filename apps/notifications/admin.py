@@ -225,12 +225,12 @@ class NotificationJobAdmin(ServiceModelAdmin):
     ordering = ("-id",)
     paginator = InfinitePaginator
     fields = (
-        "label", ("channel", "language", "recipient_masked"), ("status_shown", "attempts", "last_error"),
+        "label", ("channel", "language", "recipient_masked"), ("state", "attempts", "last_error"),
         ("due_at", "expires_at", "finished_at"), ("provider", "provider_message_id"),
         ("cause_type", "cause_id"),
     )  # fmt: skip
     readonly_fields = (
-        "label", "channel", "language", "recipient_masked", "status_shown", "attempts", "last_error",
+        "label", "channel", "language", "recipient_masked", "state", "attempts", "last_error",
         "due_at", "expires_at", "finished_at", "provider", "provider_message_id", "cause_type", "cause_id",
     )  # fmt: skip
     inlines = (StepInline,)
@@ -287,11 +287,11 @@ class NotificationLogAdmin(ServiceModelAdmin):
     ordering = ("-id",)
     paginator = InfinitePaginator
     fields = (
-        ("at", "step_shown", "attempt"), ("label", "channel", "recipient_masked"),
+        ("at", "step", "attempt"), ("label", "channel", "recipient_masked"),
         ("provider", "provider_message_id", "code"), ("encoding", "parts"), "words", "job",
     )  # fmt: skip
     readonly_fields = (
-        "at", "step_shown", "attempt", "label", "channel", "recipient_masked", "provider",
+        "at", "step", "attempt", "label", "channel", "recipient_masked", "provider",
         "provider_message_id", "code", "encoding", "parts", "words", "job",
     )  # fmt: skip
 

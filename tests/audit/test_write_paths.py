@@ -66,7 +66,7 @@ UPDATES: list[tuple[Callable[..., None], str]] = [
 ]
 
 CREATIONS: list[Callable[[Practice], Any]] = [
-    lambda practice: make(practice),
+    make,
     lambda practice: Practitioner(practice=practice, last_name=SECRET, color="#aa0000").save(),
     lambda practice: Practitioner.objects.bulk_create(
         [Practitioner(practice=practice, last_name=SECRET, color="#aa0000")]

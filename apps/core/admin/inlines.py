@@ -38,7 +38,8 @@ class ServiceInline(ScopedAdmin):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Return the formset, its declared fields drawn like the others."""
-        formset = super().get_formset(request, obj, **kwargs)  # type: ignore[misc]  # Django's
+        parent: Any = super()
+        formset = parent.get_formset(request, obj, **kwargs)
         themed(formset.form.base_fields)
         return formset
 

@@ -8,6 +8,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -89,7 +90,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
     for title, entries in MENU:
         items = [
-            {"title": _(label), "icon": icon, "link": link}
+            {"title": capfirst(_(label)), "icon": icon, "link": link}
             for label, icon, app, model in entries
             if (link := link_to(request, app, model))
         ]

