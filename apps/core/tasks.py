@@ -11,7 +11,7 @@ from apps.core import idempotency
 from apps.core.jobs import job_models, sweep_expired
 
 
-@shared_task(name="core.sweep_jobs", queue="events", time_limit=60)
+@shared_task(name="core.sweep_jobs", queue="events", soft_time_limit=50, time_limit=60)
 def sweep_jobs(**_: Any) -> int:
     """Give back what a crashed worker held, in every table of jobs; returns how many rows moved."""
     now = timezone.now()

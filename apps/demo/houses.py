@@ -31,7 +31,6 @@ LILAS = {
     "license_no": "DEMO-DENT-1",
     "legal_form": "SELARL au capital de 10 000 €",
     "siret": "73282932000074",
-    "tax_id": "FR44732829320",
     "address": "12 rue des Lilas",
     "postal_code": "69003",
     "city": "Lyon",
