@@ -55,7 +55,7 @@ def value_for(model: Any, field: Any) -> Any:
         return None if field.null else new_id()
     if field.flatchoices:
         return field.get_default() if field.has_default() else field.flatchoices[0][0]
-    if isinstance(field, models.CharField | models.TextField) and not isinstance(field, ArrayField):
+    if isinstance(field, models.CharField | models.TextField):
         marked = MARKER if field.name not in model.audit_clear else uuid4().hex
         return marked[: field.max_length or 100]
     if field.has_default():

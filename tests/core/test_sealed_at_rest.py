@@ -99,7 +99,7 @@ def binary_dump() -> Iterator[tuple[str, bytes]]:
             heap = io.BytesIO()
             with cursor.copy(
                 sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier(table))
-            ) as copy:  # type: ignore[attr-defined]  # psycopg's own cursor
+            ) as copy:
                 for block in copy:
                     heap.write(block)
             yield table, heap.getvalue()
