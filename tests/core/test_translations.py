@@ -20,7 +20,7 @@ PLACEHOLDER: Final = re.compile(r"%\(\w+\)[a-z]|\{\{ *\w+ *\}\}|\{\w*\}|%[sd]")
 ALIKE: Final = frozenset(
     """
     absence absences action agenda anticoagulants articles bisphosphonates catalogue chlorhexidine code
-    confirmation consultation contact contacts date document documents euro latex latitude longitude
+    confirmation consultation contact contacts date document documents euro france latex latitude longitude
     macrolides message messages nomenclature note occlusion parent patient patients profession session
     sessions sms stock substance total transaction type variables version
     """.split()
