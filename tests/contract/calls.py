@@ -1,0 +1,129 @@
+"""Every call that takes a body: who makes it, on what, and a body that is accepted.
+
+`<kind>` stands for the key of a row of the caller's own house.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.urls import get_resolver
+from rest_framework import serializers
+
+from tests.contract.routes import PREFIX, walk
+
+
+class Call(NamedTuple):
+    """A call that is accepted: role, kind of the object in the path, kind of the row it writes, body."""
+
+    role: str
+    on: str
+    writes: str
+    body: dict[str, Any]
+
+
+MONDAY = "2031-03-03"
+PERSON = {"first_name": "Zoé", "last_name": "Faure"}
+LINE = {"label": "Brosse", "unit_price": 1200}
+VISIT = {
+    "patient": "<patient>", "practitioner": "<practitioner>", "room": "<room>", "type": "<type>",
+    "starts_at": f"{MONDAY}T10:00:00", "duration_minutes": 30,
+}  # fmt: skip
+ALERT = {"kind": "allergy", "label": "Pénicilline"}
+CALLS = {
+    ("POST", "/users"): Call(
+        "practice_admin", "", "user", {**PERSON, "email": "zoe@stage.test", "role": "assistant"}
+    ),
+    ("PATCH", "/users/{}"): Call("practice_admin", "user", "user", {"last_name": "Faure"}),
+    ("POST", "/practitioners"): Call("practice_admin", "", "practitioner", PERSON),
+    ("PATCH", "/practitioners/{}"): Call(
+        "practice_admin", "practitioner", "practitioner", {"last_name": "Faure"}
+    ),
+    ("POST", "/rooms"): Call("practice_admin", "", "room", {"name": "Salle bleue"}),
+    ("PATCH", "/rooms/{}"): Call("practice_admin", "room", "room", {"name": "Salle bleue"}),
+    ("PATCH", "/insurers/{}"): Call("insurer_admin", "insurer", "insurer", {"name": "Mutuelle du Pont"}),
+    ("PATCH", "/acts/{}/fee"): Call("practice_admin", "act", "act", {"price": 4200}),
+    ("POST", "/notifications/templates"): Call(
+        "practice_admin",
+        "",
+        "template",
+        {"key": "appointment.reminder", "channel": "sms", "body": "Le {{ date }}"},
+    ),
+    ("PATCH", "/notifications/templates/{}"): Call(
+        "practice_admin", "template", "template", {"body": "{{ date }} !"}
+    ),
+    ("POST", "/notifications/test"): Call(
+        "practice_admin", "", "job", {"channel": "email", "recipient": "dora@stage.test"}
+    ),
+    ("POST", "/patients"): Call("assistant", "", "patient", PERSON),
+    ("PATCH", "/patients/{}"): Call("assistant", "patient", "patient", {"city": "Lyon"}),
+    ("POST", "/patients/{}/merge"): Call("practice_admin", "patient", "patient", {"duplicate": "<patient>"}),
+    ("POST", "/patients/{}/alerts"): Call("practitioner", "patient", "alert", ALERT),
+    ("POST", "/patients/{}/consents"): Call("assistant", "patient", "consent", {"kind": "sms"}),
+    ("POST", "/patients/{}/contacts"): Call(
+        "assistant", "patient", "contact", {"relation": "emergency", "name": "Marc Faure"}
+    ),
+    ("PATCH", "/alerts/{}"): Call("practitioner", "alert", "alert", {"label": "Latex"}),
+    ("POST", "/appointments"): Call("assistant", "", "appointment", VISIT),
+    ("PATCH", "/appointments/{}"): Call(
+        "assistant", "appointment", "appointment", {"version": 1, "starts_at": f"{MONDAY}T11:00:00"}
+    ),
+    ("PATCH", "/appointments/{}/cancel"): Call(
+        "assistant", "appointment", "appointment", {"reason": "Grippe"}
+    ),
+    ("POST", "/appointments/{}/notes"): Call(
+        "assistant", "appointment", "note", {"body": "Sonner deux fois"}
+    ),
+    ("POST", "/appointment-types"): Call("practice_admin", "", "type", {"name": "Contrôle"}),
+    ("PATCH", "/appointment-types/{}"): Call("practice_admin", "type", "type", {"name": "Contrôle"}),
+    ("POST", "/absences"): Call(
+        "practitioner", "", "absence", {"starts_at": f"{MONDAY}T08:00:00", "ends_at": f"{MONDAY}T12:00:00"}
+    ),
+    ("PATCH", "/absences/{}"): Call("practitioner", "absence", "absence", {"reason": "Congrès"}),
+    ("POST", "/patients/{}/treatments"): Call(
+        "practitioner", "patient", "treatment", {"act": "<act>", "price": 2500}
+    ),
+    ("POST", "/treatments/{}/cancel"): Call("practitioner", "treatment", "treatment", {"reason": "Doublon"}),
+    ("POST", "/invoices"): Call("practitioner", "", "invoice", {"patient": "<patient>", "items": [LINE]}),
+    ("PATCH", "/invoices/{}"): Call("practitioner", "draft", "invoice", {"items": [LINE]}),
+    ("POST", "/invoices/{}/credit"): Call("practitioner", "issued", "invoice", {"reason": "Erreur"}),
+    ("POST", "/invoices/{}/payments"): Call(
+        "assistant", "issued", "payment", {"payer": "patient", "method": "card", "amount": 700}
+    ),
+    ("POST", "/payments/{}/refund"): Call("practice_admin", "receipt", "payment", {"reason": "Trop perçu"}),
+}
+# Bodies of one's own account, held by tests/accounts, and of signed callers, held by tests/notifications.
+ELSEWHERE = ("/auth/", "/webhooks/", "/jobs/")
+
+
+def inputs() -> dict[tuple[str, str], type[serializers.Serializer[Any]]]:
+    """Return the serializer of every body the API reads, by method and path with {}."""
+    found = {}
+    for pattern, view in walk(get_resolver().url_patterns, ""):
+        if not pattern.startswith(PREFIX) or not hasattr(view, "actions"):
+            continue
+        path = "/" + "/".join(
+            "{}" if part.startswith("{") else part for part in pattern.removeprefix(PREFIX).split("/")
+        )
+        for method, action in view.actions.items():
+            shape = getattr(view.cls, "inputs", {}).get(action)
+            if shape is not None and method != "get" and not path.startswith(ELSEWHERE):
+                found[method.upper(), path] = shape
+    return found
+
+
+def writable(shape: Any, prefix: str = "") -> Any:
+    """Yield (dotted name, field) of everything a body may hold; `[]` stands for the items of a list."""
+    for name, field in shape.fields.items():
+        if not field.read_only:
+            yield from under(prefix + name, field)
+
+
+def under(name: str, field: Any) -> Any:
+    """Yield a field, or what it is made of."""
+    if isinstance(field, serializers.ListSerializer | serializers.ListField):
+        yield from under(f"{name}[]", field.child)
+    elif isinstance(field, serializers.Serializer):
+        yield from writable(field, f"{name}.")
+    else:
+        yield name, field
