@@ -125,6 +125,11 @@ MATRIX: dict[str, frozenset[Role]] = {
     "agenda.add_absence": BILLERS,
     "agenda.change_absence": BILLERS,
     "agenda.delete_absence": BILLERS,
+    "agenda.view_openholiday": DENTAL,
+    "agenda.add_openholiday": MANAGERS,
+    "agenda.delete_openholiday": MANAGERS,
+    "agenda.view_calendartoken": BILLERS,
+    "agenda.add_calendartoken": BILLERS,
     # clinical
     "clinical.view_treatment": CARE,
     "clinical.add_treatment": CARE,

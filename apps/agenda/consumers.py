@@ -16,7 +16,7 @@ from apps.accounts.api.authentication import ACCESS_COOKIE, SessionTokenAuthenti
 from apps.accounts.models import User
 from apps.agenda.live import group_of
 from apps.agenda.models import Appointment
-from apps.agenda.selectors import appointments_of, card
+from apps.agenda.selectors import appointments_of, card, last_sequence
 from apps.core.errors import DomainError
 
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
@@ -41,7 +41,9 @@ class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # chann
         else:
             self.group = group_of(user.practice_id)
             await self.channel_layer.group_add(self.group, self.channel_name)
-            await self.send_json({"type": "agenda.ready"})
+            # Read after joining: what is committed from now on arrives, what was before is within the number.
+            sequence = await database_sync_to_async(last_sequence)(user.practice_id)
+            await self.send_json({"type": "agenda.ready", "sequence": sequence})
 
     async def disconnect(self, code: int) -> None:
         """Leave the practice's group."""
@@ -59,7 +61,9 @@ class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # chann
             return
         shown = await database_sync_to_async(shown_to)(user, message["appointment_id"])
         if shown is not None:
-            await self.send_json({"type": message["event"], "appointment": shown})
+            await self.send_json(
+                {"type": message["event"], "sequence": message["sequence"], "appointment": shown}
+            )
 
     async def reader(self) -> User | None:
         """Return who the token speaks for now."""

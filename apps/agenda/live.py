@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from apps.agenda.models import Appointment
+from apps.agenda.models import AgendaChange, Appointment
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +22,20 @@ def group_of(practice_id: UUID) -> str:
 
 
 def announce(appointment: Appointment, event: str) -> None:
-    """Tell the practice's open agendas, once the change is committed."""
-    transaction.on_commit(partial(send, appointment.practice_id, appointment.pk, event), robust=True)
+    """Note the change, and tell the practice's open agendas once it is committed."""
+    change = AgendaChange.objects.create(
+        practice_id=appointment.practice_id, appointment=appointment, event=event
+    )
+    transaction.on_commit(
+        partial(send, appointment.practice_id, appointment.pk, event, change.pk), robust=True
+    )
 
 
-def send(practice_id: UUID, appointment_id: UUID, event: str) -> None:
-    """Send ids, never personal data: each consumer reads what its own user may see."""
+def send(practice_id: UUID, appointment_id: UUID, event: str, change_id: int) -> None:
+    """Send ids, never personal data: each consumer reads what its own user may see.
+
+    The number the commit gave the change lets a client see that it missed one.
+    """
     layer = get_channel_layer()
     if layer is None:
         return
@@ -35,6 +43,7 @@ def send(practice_id: UUID, appointment_id: UUID, event: str) -> None:
         "type": "appointment.changed",
         "event": event,
         "appointment_id": str(appointment_id),
+        "sequence": AgendaChange.objects.filter(pk=change_id).values_list("sequence", flat=True).first(),
     }
     try:
         async_to_sync(layer.group_send)(group_of(practice_id), message)

@@ -41,6 +41,10 @@ class AppointmentQuerySet(BaseQuerySet[Any]):
         """Return those that touch the half-open range."""
         return self.filter(starts_at__lt=until, ends_at__gt=since)
 
+    def of_person(self, practitioner: UUID) -> Self:
+        """Return those somebody carries out or assists."""
+        return self.filter(Q(practitioner=practitioner) | Q(assistant=practitioner))
+
     def live(self) -> Self:
         """Return those that still count: neither cancelled nor missed."""
         return self.filter(status__in=("requested", "booked", "arrived", "in_chair", "done"))

@@ -8,21 +8,39 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from apps.agenda.lifecycle import allowed_verbs
-from apps.agenda.models import Absence, Appointment, AppointmentNote, AppointmentType
+from apps.agenda.models import (
+    Absence,
+    AgendaChange,
+    AgendaSequence,
+    Appointment,
+    AppointmentNote,
+    AppointmentType,
+)
+from apps.agenda.querysets import AppointmentQuerySet
+from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Practitioner
 
 
-def appointments_of(*, viewer: Viewer) -> QuerySet[Appointment]:
+class ChangesForgotten(DomainError):
+    """The changes asked for are no longer kept."""
+
+    code = "CHANGES_FORGOTTEN"
+    message = _("Too much has changed since. Load the agenda again.")
+
+
+def appointments_of(*, viewer: Viewer) -> AppointmentQuerySet:
     """Return the appointments a viewer sees, ready to be shown, in order."""
     return Appointment.objects.visible_to(viewer).with_people().with_note_count().in_order()
 
 
 def appointment_for(*, viewer: Viewer, pk: UUID) -> Appointment:
     """Return one appointment as it is shown, with its planned acts."""
-    return appointments_of(viewer=viewer).prefetch_related("acts").get(pk=pk)
+    found: Appointment = appointments_of(viewer=viewer).prefetch_related("acts").get(pk=pk)
+    return found
 
 
 def receiving(*, viewer: Viewer) -> QuerySet[Practitioner]:
@@ -45,6 +63,29 @@ def types_of(*, viewer: Viewer) -> QuerySet[AppointmentType]:
 def absences_of(*, viewer: Viewer) -> QuerySet[Absence]:
     """Return absences and closures in order."""
     return Absence.objects.visible_to(viewer).in_order()
+
+
+def last_sequence(practice_id: UUID | None) -> int:
+    """Return the number of a practice's last committed change."""
+    last = AgendaSequence.objects.filter(practice=practice_id).values_list("last", flat=True).first()
+    return last or 0
+
+
+def changes_since(*, viewer: Viewer, since: int, limit: int) -> list[AgendaChange]:
+    """Return what was committed after change number `since`, oldest first, with each visit as it is now.
+
+    A visit the viewer may not see is left out of `shown`, its number is not. Refuses (ChangesForgotten) when changes
+    between were forgotten, or the number was never given.
+    """
+    rows = AgendaChange.objects.visible_to(viewer).filter(sequence__gt=since).order_by("sequence")
+    changes = list(rows[:limit])
+    following = changes[0].sequence if changes else last_sequence(viewer.practice_id) + 1
+    if following != since + 1:
+        raise ChangesForgotten(last=last_sequence(viewer.practice_id))
+    visits = appointments_of(viewer=viewer).in_bulk([change.appointment_id for change in changes])
+    for change in changes:
+        change.shown = visits.get(change.appointment_id)  # type: ignore[attr-defined]
+    return changes
 
 
 def card(appointment: Appointment, zone: ZoneInfo) -> dict[str, Any]:

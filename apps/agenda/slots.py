@@ -7,15 +7,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import DateField, DateTimeField, F, UUIDField, Value
 
-from apps.agenda.models import Absence, AppointmentType
+from apps.agenda.models import Absence, AppointmentType, OpenHoliday
 from apps.agenda.services.resources import stretches
 from apps.agenda.services.rules import opening_periods
 from apps.core.clock import start_of_day
+from apps.directory.holidays import holidays_between
 from apps.directory.models import Practice, Practitioner, Room
 from apps.directory.selectors import hours_for
 
@@ -76,8 +79,8 @@ def find_slots(
 ) -> list[Slot]:
     """Return free starts from `first` to `last`, local days inclusive, on a grid of `step` minutes; none in the past.
 
-    Ordered by time, or by the idle time they would leave (`best_fit`). Hours, absences, closures, held time, the type's
-    pattern, room kind and room buffers are those booking respects.
+    Ordered by time, or by the idle time they would leave (`best_fit`). Hours, public holidays, absences, closures, held
+    time, the type's pattern, room kind and room buffers are those booking respects.
     """
     zone = practice.zone
     window = (start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone))
@@ -86,7 +89,9 @@ def find_slots(
     rooms = suitable_rooms(practice, kind)
     margin = timedelta(hours=4)  # buffers and visits that began before the window
     busy = held_time([*people, *rooms], (window[0] - margin, window[1] + margin))
-    for person, periods in absences(practice, people, window).items():
+    away, worked = exceptions(practice, people, window)
+    closed = set(holidays_between(practice.country, first, last)) - worked
+    for person, periods in away.items():
         busy[person] += periods
     lookups: dict[UUID, Busy] = defaultdict(Busy)
     for resource, periods in busy.items():
@@ -94,7 +99,7 @@ def find_slots(
     length = timedelta(minutes=minutes or kind.duration_minutes)
     found: list[Slot] = []
     for person in people:
-        for opening in opening_periods(hours[person], first, last, zone):
+        for opening in opening_periods(hours[person], first, last, zone, closed=closed):
             within = (max(opening[0], window[0], at), min(opening[1], window[1]))
             for start in grid(opening[0], within, length, step):
                 slot = slot_at(kind, person, rooms, lookups, span=(start, start + length), opening=opening)
@@ -164,11 +169,31 @@ def held_time(resources: Sequence[UUID], window: Period) -> dict[UUID, list[Peri
     return found
 
 
-def absences(practice: Practice, people: Sequence[UUID], window: Period) -> dict[UUID, list[Period]]:
-    """Return time away by practitioner; a closure of the practice counts for everybody."""
+def exceptions(
+    practice: Practice, people: Sequence[UUID], window: Period
+) -> tuple[dict[UUID, list[Period]], set[date]]:
+    """Return time away by practitioner, and the public holidays worked, in one query.
+
+    A closure of the practice counts for everybody.
+    """
+    gone: Any = Absence.objects.filter(practice=practice).between(*window).concerning(people)
+    gone = gone.annotate(who=F("practitioner_id"), since=F("starts_at"), until=F("ends_at"))
+    gone = gone.annotate(worked=Value(None, DateField())).values_list("who", "since", "until", "worked")
+    opened: Any = OpenHoliday.objects.filter(
+        practice=practice, day__range=(window[0].date(), window[1].date())
+    )
+    opened = opened.annotate(
+        who=Value(None, UUIDField()),
+        since=Value(None, DateTimeField()),
+        until=Value(None, DateTimeField()),
+        worked=F("day"),
+    ).values_list("who", "since", "until", "worked")
     away: dict[UUID, list[Period]] = defaultdict(list)
-    rows = Absence.objects.filter(practice=practice).between(*window).concerning(people)
-    for who, since, until in rows.values_list("practitioner_id", "starts_at", "ends_at"):
+    worked: set[date] = set()
+    for who, since, until, day in gone.union(opened, all=True):
+        if day is not None:
+            worked.add(day)
+            continue
         for person in people if who is None else [who]:
             away[person].append((since, until))
-    return away
+    return away, worked

@@ -3,6 +3,8 @@
 UNAUDITED = {
     "accounts.Session": "logins and logouts are recorded as such; a refresh is no change of anything",
     "accounts.SmsCode": "gone in minutes; its sending is in the message log, its use in the login",
+    "agenda.AgendaChange": "a number for each audited change of a visit; forgotten after a week",
+    "agenda.AgendaSequence": "a counter, moved by the trigger that numbers changes",
     "agenda.Occupancy": "derived from its appointment and rewritten with it",
     "audit.AccessEntry": "a trail of its own: append-only and sealed",
     "audit.AuditEntry": "the trail itself",

@@ -52,6 +52,8 @@ EXPECTED: dict[str, Row] = {
     "agenda.appointment": Row(DENTAL, DENTAL, DENTAL),
     "agenda.appointmenttype": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "agenda.absence": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
+    "agenda.openholiday": Row(DENTAL, "dora", "", "dora"),
+    "agenda.calendartoken": Row("ana dora cleo", "ana dora cleo"),
     "clinical.treatment": Row(CARE, CARE),
     "billing.invoice": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
     "billing.payment": Row(DENTAL, DENTAL),

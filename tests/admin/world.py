@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
-from apps.agenda.models import Absence, Appointment, AppointmentType
+from apps.agenda.models import Absence, Appointment, AppointmentType, CalendarToken, OpenHoliday
 from apps.audit.access import record_login
 from apps.audit.models import AccessEntry, AuditEntry
 from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment
@@ -283,6 +283,23 @@ def an_absence(world: World, who: str, n: int) -> Any:
         practitioner=house.practitioners[0],
         starts_at=starts_at,
         ends_at=starts_at + timedelta(hours=4),
+    )
+
+
+@makes("agenda.openholiday")
+def a_worked_holiday(world: World, who: str, n: int) -> Any:
+    day = date(2000 + OpenHoliday.objects.count(), 5, 1)
+    return OpenHoliday.objects.create(practice=world.practice_of(who), day=day)
+
+
+@makes("agenda.calendartoken")
+def a_calendar_address(world: World, who: str, n: int) -> Any:
+    house = world.house_of(who)
+    return CalendarToken.objects.create(
+        practice=house.practice,
+        practitioner=house.practitioners[0],
+        token_sha256=uuid4().hex * 2,
+        issued_at=world.at,
     )
 
 

@@ -75,7 +75,7 @@ class TestConnect:
         socket = await open_agenda(cookie=f"osd_access={token}", origin=origin, host="localhost")
 
         if ready:
-            assert await socket.receive_json() == {"type": "agenda.ready"}
+            assert await socket.receive_json() == {"type": "agenda.ready", "sequence": 0}
         else:
             assert await closed_with(socket) == UNAUTHENTICATED
         await socket.disconnect()
@@ -89,7 +89,7 @@ class TestChanges:
 
         booked = await sync_to_async(desk.book)(clock(9))
         message = await ours.receive_json()
-        assert message["type"] == "appointment.created"
+        assert (message["type"], message["sequence"]) == ("appointment.created", 1)
         assert message["appointment"]["id"] == str(booked.pk)
         assert message["appointment"]["starts_at"] == "2026-11-24T09:00:00+01:00"
         assert await theirs.receive_nothing(timeout=0.3)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from apps.agenda.api.feeds import CalendarViewSet, ChangesViewSet, DaySheetViewSet
 from apps.agenda.api.views import (
     AbsenceViewSet,
     AppointmentTypeViewSet,
@@ -12,8 +14,19 @@ from apps.agenda.api.views import (
 )
 
 router = SimpleRouter(trailing_slash=False)
+router.register("appointments/changes", ChangesViewSet, basename="appointment-change")
 router.register("appointments", AppointmentViewSet, basename="appointment")
 router.register("appointment-types", AppointmentTypeViewSet, basename="appointment-type")
 router.register("absences", AbsenceViewSet, basename="absence")
 router.register("availability", AvailabilityViewSet, basename="availability")
-urlpatterns = router.urls
+urlpatterns = [
+    path(
+        "appointments/day-sheet.pdf", DaySheetViewSet.as_view({"get": "list"}), name="appointment-day-sheet"
+    ),
+    path(
+        "practitioners/<uuid:pk>/calendar.ics",
+        CalendarViewSet.as_view({"get": "list"}),
+        name="practitioner-calendar",
+    ),
+    *router.urls,
+]

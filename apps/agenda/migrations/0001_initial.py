@@ -600,4 +600,167 @@ class Migration(migrations.Migration):
                 name="agenda_occupancy_period_half_open",
             ),
         ),
+        migrations.CreateModel(
+            name="AgendaSequence",
+            fields=[
+                (
+                    "practice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="directory.practice",
+                    ),
+                ),
+                ("last", models.BigIntegerField(default=0)),
+            ],
+            options={
+                "verbose_name": "last change number",
+                "verbose_name_plural": "last change numbers",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="AgendaChange",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "event",
+                    models.CharField(
+                        choices=[
+                            ("appointment.created", "booked"),
+                            ("appointment.updated", "changed"),
+                            ("appointment.cancelled", "cancelled"),
+                        ],
+                        max_length=24,
+                        verbose_name="event",
+                    ),
+                ),
+                ("sequence", models.BigIntegerField(editable=False, null=True, verbose_name="number")),
+                ("committed_at", models.DateTimeField(editable=False, null=True, verbose_name="committed")),
+                (
+                    "appointment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="agenda.appointment"
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="directory.practice"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "change of the agenda",
+                "verbose_name_plural": "changes of the agenda",
+                "default_permissions": (),
+                "indexes": [models.Index(models.F("committed_at"), name="agenda_change_age")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("practice"), models.F("sequence"), name="agenda_change_sequence_unique"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CalendarToken",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "label",
+                    models.CharField(
+                        blank=True, help_text="Telephone, computer…", max_length=60, verbose_name="used by"
+                    ),
+                ),
+                ("token_sha256", models.CharField(editable=False, max_length=64, unique=True)),
+                ("issued_at", models.DateTimeField(editable=False, verbose_name="issued")),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked"),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "practitioner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="calendar_tokens",
+                        to="directory.practitioner",
+                        verbose_name="practitioner",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "calendar address",
+                "verbose_name_plural": "calendar addresses",
+                "indexes": [
+                    models.Index(
+                        models.F("practitioner"),
+                        condition=models.Q(("revoked_at__isnull", True)),
+                        name="agenda_calendar_in_use",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="OpenHoliday",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                ("day", models.DateField(verbose_name="day")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "public holiday worked",
+                "verbose_name_plural": "public holidays worked",
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("practice"),
+                        models.F("day"),
+                        name="agenda_open_holiday_once",
+                        violation_error_message="The practice is already open on this day.",
+                    )
+                ],
+            },
+        ),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.agenda.models import LONGEST_MINUTES, STEP_MINUTES, Absence, Appointment
+from apps.agenda.models import LONGEST_MINUTES, STEP_MINUTES, Absence, Appointment, OpenHoliday
 from apps.agenda.services.resources import Locked
 from apps.core.errors import DomainError, InvalidInput
-from apps.directory.models import OpeningHours, Practitioner
+from apps.directory.holidays import holidays_between
+from apps.directory.models import OpeningHours, Practice, Practitioner
 from apps.directory.selectors import hours_for, in_force
 from apps.patients.models import Patient
 
@@ -101,10 +102,15 @@ def check_hours(appointment: Appointment, rows: Locked) -> None:
     people = people_of(appointment)
     hours = hours_for(practice_id=appointment.practice_id, practitioners=people)
     zone = appointment.practice.zone
-    first = appointment.starts_at.astimezone(zone).date() - timedelta(days=1)
+    today = appointment.starts_at.astimezone(zone).date()
+    first = today - timedelta(days=1)
     last = appointment.ends_at.astimezone(zone).date()
+    closed = closed_days(appointment.practice, first, last)
+    if today in closed:
+        shown = {"day": f"{today:%d/%m/%Y}", "name": closed[today]}
+        raise OutsideHours(_("The practice is closed on %(day)s: %(name)s.") % shown, day=today.isoformat())
     for person in people:
-        open_time = opening_periods(hours[person], first, last, zone)
+        open_time = opening_periods(hours[person], first, last, zone, closed=closed)
         if not any(
             since <= appointment.starts_at and appointment.ends_at <= until for since, until in open_time
         ):
@@ -134,15 +140,26 @@ def check_absences(appointment: Appointment, rows: Locked) -> None:
     )
 
 
+def closed_days(practice: Practice, first: date, last: date) -> dict[date, Any]:
+    """Return the public holidays from `first` to `last` on which the practice does not receive, with their names."""
+    holidays = holidays_between(practice.country, first, last)
+    if not holidays:
+        return {}
+    worked = set(
+        OpenHoliday.objects.filter(practice=practice, day__in=holidays).values_list("day", flat=True)
+    )
+    return {day: name for day, name in holidays.items() if day not in worked}
+
+
 def people_of(appointment: Appointment) -> list[Any]:
     """Return the keys of who is needed."""
     return [key for key in (appointment.practitioner_id, appointment.assistant_id) if key]
 
 
 def opening_periods(
-    hours: Iterable[OpeningHours], first: date, last: date, zone: ZoneInfo
+    hours: Iterable[OpeningHours], first: date, last: date, zone: ZoneInfo, *, closed: Container[date] = ()
 ) -> list[tuple[datetime, datetime]]:
-    """Return the open time from `first` to `last` as UTC periods, touching ones joined.
+    """Return the open time from `first` to `last` as UTC periods, touching ones joined, `closed` days left out.
 
     Hours are wall-clock times: the day of the spring change is an hour shorter, that of autumn longer.
     """
@@ -150,7 +167,8 @@ def opening_periods(
     periods: list[tuple[datetime, datetime]] = []
     day = first
     while day <= last:
-        for row in sorted(in_force(rows, day), key=lambda stretch: stretch.opens_at):
+        stretches = () if day in closed else in_force(rows, day)
+        for row in sorted(stretches, key=lambda stretch: stretch.opens_at):
             since, until = wall(day, row.opens_at, zone), closing(day, row.closes_at, zone)
             if periods and since <= periods[-1][1]:
                 periods[-1] = (periods[-1][0], max(until, periods[-1][1]))

@@ -1,0 +1,29 @@
+"""Rows of the agenda."""
+
+from apps.agenda.models.days import OpenHoliday
+from apps.agenda.models.feeds import AgendaChange, AgendaSequence, CalendarToken
+from apps.agenda.models.visits import (
+    LONGEST_MINUTES,
+    STEP_MINUTES,
+    Absence,
+    Appointment,
+    AppointmentNote,
+    AppointmentType,
+    Occupancy,
+    pattern_syntax,
+)
+
+__all__ = [
+    "LONGEST_MINUTES",
+    "STEP_MINUTES",
+    "Absence",
+    "AgendaChange",
+    "AgendaSequence",
+    "Appointment",
+    "AppointmentNote",
+    "AppointmentType",
+    "CalendarToken",
+    "Occupancy",
+    "OpenHoliday",
+    "pattern_syntax",
+]
