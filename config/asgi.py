@@ -12,5 +12,8 @@ __all__ = ["application", "celery_app"]
 http_application = get_asgi_application()
 
 from apps.agenda.routing import websocket_urlpatterns  # noqa: E402 - models are loaded by the line above
+from apps.core.bodies import BoundedBodies  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http_application, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {"http": BoundedBodies(http_application), "websocket": URLRouter(websocket_urlpatterns)}
+)
