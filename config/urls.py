@@ -29,6 +29,7 @@ APPS = (
     "agenda",
     "clinical",
     "billing",
+    "compliance",
 )
 
 

@@ -109,6 +109,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "patients.view_household": DENTAL,
     "patients.add_household": DENTAL,
     "patients.change_household": DENTAL,
+    # data protection
+    "compliance.view_datarequest": MANAGERS,
     # agenda
     "agenda.view_appointment": DENTAL,
     "agenda.add_appointment": DENTAL,

@@ -49,6 +49,14 @@ class PatientBalance:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """The request that was opened, or found pending: its key and its status."""
+
+    id: UUID
+    status: str
+
+
 # (patient, viewer, before, limit) -> at most `limit` events older than `before` (None: now), newest first.
 patient_timeline: Hook[[Patient, Viewer, datetime | None, int], Sequence[TimelineEvent]] = Hook(
     "patient_timeline"
@@ -64,3 +72,7 @@ patient_merge: Hook[[Viewer, Patient, Patient, datetime], None] = Hook("patient_
 # (actor, patient, at): how this person is reached has changed (phone, email, language, wishes, file closed); called in
 # the transaction of the change, once the patient holds the new values.
 patient_reach_changed: Hook[[Viewer, Patient, datetime], None] = Hook("patient_reach_changed")
+
+# (actor, patient, at) -> the request that is now pending: somebody asked that this person be forgotten. Called in the
+# transaction that restricts the file.
+erasure_requested: Hook[[Viewer, Patient, datetime], ErasureRequest] = Hook("erasure_requested")

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "apps.agenda",
     "apps.clinical",
     "apps.billing",
+    "apps.compliance",
     "apps.demo",
 ]
 
@@ -275,6 +276,8 @@ SPECTACULAR_SETTINGS = {
         "ConfidenceEnum": "apps.catalog.models.Act.Confidence",
         "ConsentChannelEnum": "apps.patients.models.ConsentForm.Channel",
         "ConsentKindEnum": "apps.patients.models.ConsentForm.Kind",
+        "DataRequestKindEnum": "apps.compliance.models.DataRequest.Kind",
+        "DataRequestStatusEnum": "apps.compliance.models.DataRequest.Status",
         "InsurerKindEnum": "apps.directory.models.Insurer.Kind",
         "InvoiceKindEnum": "apps.billing.models.Invoice.Kind",
         "InvoiceStatusEnum": "apps.billing.models.Invoice.Status",

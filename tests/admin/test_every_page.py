@@ -49,6 +49,7 @@ EXPECTED: dict[str, Row] = {
     "patients.patientcontact": Row(DENTAL),
     "patients.consentform": Row(DENTAL),
     "patients.alert": Row(DENTAL, "", CARE),
+    "compliance.datarequest": Row("dora"),
     "agenda.appointment": Row(DENTAL, DENTAL, DENTAL),
     "agenda.appointmenttype": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "agenda.absence": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),

@@ -19,6 +19,7 @@ from apps.audit.models import AccessEntry, AuditEntry
 from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
+from apps.compliance.services import open_request
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
@@ -249,6 +250,12 @@ def a_consent(world: World, who: str, n: int) -> Any:
 def an_alert(world: World, who: str, n: int) -> Any:
     patient = a_patient(world, who, n)
     return add_alert(actor=CASTING, patient=patient, at=world.at, kind="allergy", label=f"Latex {n}")
+
+
+@makes("compliance.datarequest")
+def a_data_request(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return open_request(actor=CASTING, patient=patient, kind="access", at=world.at)
 
 
 @makes("agenda.appointmenttype")

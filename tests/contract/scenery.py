@@ -126,6 +126,7 @@ KINDS = {
     "type": "agenda.appointmenttype",
     "job": "notifications.notificationjob",
     "patient": "patients.patient",
+    "data_request": "compliance.datarequest",
     "household": "patients.household",
     "contact": "patients.patientcontact",
     "practitioner": "directory.practitioner",

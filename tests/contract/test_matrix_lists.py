@@ -22,6 +22,7 @@ LISTS = {
     "/auth/me": ("", "-"),
     "/auth/sessions": ("", "session"),
     "/availability": ("type=<type>&from=2026-11-23&to=2026-12-20", "-"),
+    "/data-requests": ("", "data_request"),
     "/health": ("", "-"),
     "/insurers": ("", "-"),
     "/invoices": ("", "draft"),

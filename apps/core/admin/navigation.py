@@ -78,6 +78,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             (gettext_noop("VAT codes"), "percent", "catalog", "vatcode"),
             (gettext_noop("Users"), "manage_accounts", "accounts", "user"),
             (gettext_noop("Roles"), "admin_panel_settings", "auth", "group"),
+            (gettext_noop("Data requests"), "privacy_tip", "compliance", "datarequest"),
             (gettext_noop("Audit trail"), "history", "audit", "auditentry"),
         ),
     ),

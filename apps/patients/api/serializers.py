@@ -214,6 +214,16 @@ class PatientOutput(serializers.ModelSerializer[Patient]):
         )  # fmt: skip
 
 
+class ErasureOutput(serializers.Serializer[Any]):
+    """The request for erasure that is pending."""
+
+    data_request = serializers.UUIDField()
+    status = serializers.CharField()
+    appointments = serializers.CharField(
+        help_text="`kept`: visits already booked stay in the agenda until somebody cancels them."
+    )
+
+
 class MergeInput(serializers.Serializer[Any]):
     """The other file, which is archived and points here afterwards."""
 

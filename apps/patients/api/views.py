@@ -27,6 +27,7 @@ from apps.patients.api.pagination import PatientPagination
 from apps.patients.api.renderers import CsvRenderer
 from apps.patients.api.serializers import (
     BalanceOutput,
+    ErasureOutput,
     MergeInput,
     PatientChange,
     PatientInput,
@@ -37,7 +38,7 @@ from apps.patients.api.serializers import (
 )
 from apps.patients.models import Patient
 from apps.patients.selectors import FamilyBalance, balance_of, listed_patients, patient_files, timeline_of
-from apps.patients.services import merge_patients, register_patient, update_patient
+from apps.patients.services import merge_patients, register_patient, request_erasure, update_patient
 from apps.patients.services.exporting import export_chunks, record_export
 
 
@@ -50,6 +51,7 @@ class PatientViewSet(BaseViewSet):
         "retrieve": "patients.view_patient",
         "create": "patients.add_patient",
         "partial_update": "patients.change_patient",
+        "destroy": "patients.delete_patient",
         "merge": "patients.merge_patient",
         "timeline": "patients.view_patient",
         "balance": "patients.view_patient",
@@ -103,6 +105,13 @@ class PatientViewSet(BaseViewSet):
         patient = self.get_object()
         update_patient(actor=self.caller, patient=patient, at=timezone.now(), **self.parsed(partial=True))
         return self.answer(self.get_object())
+
+    @extend_schema(responses={202: ErasureOutput})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Open a request for erasure; the file is archived and restricted, and visits already booked stay."""
+        opened = request_erasure(actor=self.caller, patient=self.get_object(), at=timezone.now())
+        body = {"data_request": opened.id, "status": opened.status, "appointments": "kept"}
+        return Response(ErasureOutput(body).data, status=202)
 
     @extend_schema(request=MergeInput, responses=PatientOutput)
     @action(detail=True, methods=["post"])

@@ -6,6 +6,7 @@ from apps.patients.services.alerts import add_alert, update_alert
 from apps.patients.services.consents import record_consent, state_of
 from apps.patients.services.contacts import add_contact, end_contact, update_contact
 from apps.patients.services.duplicates import PossibleDuplicate, find_duplicates
+from apps.patients.services.erasing import request_erasure
 from apps.patients.services.households import create_household, update_household
 from apps.patients.services.merging import merge_patients
 from apps.patients.services.registration import (
@@ -26,6 +27,7 @@ __all__ = [
     "merge_patients",
     "record_consent",
     "register_patient",
+    "request_erasure",
     "restore_patient",
     "state_of",
     "update_alert",
