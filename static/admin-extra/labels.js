@@ -10,6 +10,7 @@ function nameBoxes() {
     box.removeAttribute("aria-labelledby");
     box.setAttribute("aria-label", name);
     box.querySelector(".select2-selection__rendered")?.setAttribute("aria-label", name);
+    box.querySelector(".select2-search__field")?.setAttribute("aria-label", name);
     box.dataset.named = "yes";
   }
 }
