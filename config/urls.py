@@ -14,6 +14,7 @@ from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.agenda.pages import answer_page
+from apps.billing.pages import quote_page
 from apps.core.api.health import HealthViewSet
 from apps.core.files import serve_file
 from apps.core.health import healthz
@@ -65,6 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="account-password",
     ),
     path("r/<str:token>", answer_page, name="reminder-answer"),
+    path("q/<str:token>", quote_page, name="quote-answer"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/health", HealthViewSet.as_view({"get": "show"}), name="health"),

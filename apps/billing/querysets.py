@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Self
 
 from django.db.models import BigIntegerField, Case, F, OuterRef, Q, Subquery, Sum, Value, When
@@ -87,3 +88,21 @@ class PaymentQuerySet(OfPatientQuerySet):
     def newest_first(self) -> Self:
         """Order by day, then key."""
         return self.order_by("-received_on", "-id")
+
+
+class QuoteQuerySet(OfPatientQuerySet):
+    """Quotes, as visible as their patient."""
+
+    def newest_first(self) -> Self:
+        """Order by creation, which the time-ordered key tells."""
+        return self.order_by("-id")
+
+    def with_details(self) -> Self:
+        """Load lines, decision and file in a constant number of queries."""
+        return self.select_related("patient", "practitioner", "decision", "practice").prefetch_related(
+            "items", "documents__job", "replaced_by"
+        )
+
+    def overdue(self, day: date) -> Self:
+        """Return issued quotes whose validity ended before `day`."""
+        return self.filter(status="issued", valid_until__lt=day)

@@ -10,7 +10,7 @@ from datetime import date
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -24,6 +24,12 @@ from apps.catalog.models import VatCode
 from apps.core.money import format_money
 
 FOLDER: Final = Path(settings.BASE_DIR) / "templates" / "billing"
+
+
+class HasCurrency(Protocol):
+    """What amounts are printed for."""
+
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Printed:
 
 def load(document: Any) -> Printed:
     """Read what a document shows, in its language."""
-    invoice: Invoice = document.invoice
+    invoice: Invoice = document.subject
     items = list(invoice.items.order_by("position"))
     shares = list(invoice.shares.select_related("insurer").order_by("position"))
     with translation.override(document.language):
@@ -184,9 +190,9 @@ def share_label(share: InvoiceShare) -> str:
     return f"{scheme} – {share.insurer.name}"
 
 
-def money(invoice: Invoice, amount: int) -> str:
+def money(document: HasCurrency, amount: int) -> str:
     """Write an amount in the document's language."""
-    return format_money(amount, invoice.currency, translation.get_language() or "fr")
+    return format_money(amount, document.currency, translation.get_language() or "fr")
 
 
 def rate_text(rate_bp: int) -> str:
@@ -202,13 +208,13 @@ def short(day: date | None) -> str:
 
 
 @cache
-def stylesheet() -> Any:
-    """Parse the stylesheet once per process; fonts are the document set's own."""
+def stylesheet(name: str = "invoice") -> Any:
+    """Parse a stylesheet once per process; fonts are the document set's own."""
     from weasyprint import CSS
     from weasyprint.text.fonts import FontConfiguration
 
     fonts = FontConfiguration()
-    return CSS(filename=FOLDER / "invoice.css", font_config=fonts), fonts
+    return CSS(filename=FOLDER / f"{name}.css", font_config=fonts), fonts
 
 
 # The library's own clean-up needs modules that are gone once the interpreter is shutting down.

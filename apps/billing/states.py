@@ -1,10 +1,10 @@
-"""What may happen to an invoice, and when."""
+"""What may happen to an invoice or a quote, and when."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from apps.billing.models import Invoice
+from apps.billing.models import Invoice, Quote
 from apps.core.transitions import Table, Transition
 
 S = Invoice.Status
@@ -21,4 +21,20 @@ INVOICE: Final = Table(
         Transition(OWED, "credit", S.CREDITED, "billing.credit_invoice"),
     ],
     states=S.values,
+)
+
+Q = Quote.Status
+
+# Whether a quote is past its validity is asked of its own date as well (deciding.py): the clock of the daily round is
+# not what decides. Issuing a new version supersedes the one it replaces.
+QUOTE: Final = Table(
+    "quote",
+    [
+        Transition((Q.DRAFT,), "issue", Q.ISSUED, "billing.issue_quote"),
+        Transition((Q.ISSUED,), "accept", Q.ACCEPTED, "billing.decide_quote"),
+        Transition((Q.ISSUED,), "refuse", Q.REFUSED, "billing.decide_quote"),
+        Transition((Q.ISSUED,), "expire", Q.EXPIRED, "billing.change_quote"),
+        Transition((Q.ISSUED, Q.REFUSED, Q.EXPIRED), "supersede", Q.SUPERSEDED, "billing.issue_quote"),
+    ],
+    states=Q.values,
 )

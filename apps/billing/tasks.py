@@ -7,10 +7,20 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
+from apps.billing.services.deciding import expire_quotes
 from apps.billing.services.documents import RENDER_TASK, render_documents
+from apps.core.scope import SystemActor
+
+CLOCK = SystemActor("billing-clock")
 
 
 @shared_task(name=RENDER_TASK, queue="documents", time_limit=600, soft_time_limit=570)
 def render_due(**_: Any) -> int:
     """Render the documents that are due."""
     return render_documents(at=timezone.now())
+
+
+@shared_task(name="billing.expire_quotes", queue="documents", time_limit=300)
+def expire_due_quotes(**_: Any) -> int:
+    """Close the quotes whose validity ended."""
+    return expire_quotes(actor=CLOCK, at=timezone.now())

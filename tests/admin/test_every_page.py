@@ -56,6 +56,7 @@ EXPECTED: dict[str, Row] = {
     "agenda.openholiday": Row(DENTAL, "dora", "", "dora"),
     "agenda.calendartoken": Row("ana dora cleo", "ana dora cleo"),
     "clinical.treatment": Row(CARE, CARE),
+    "billing.quote": Row(DENTAL, DENTAL, DENTAL),
     "billing.invoice": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
     "billing.payment": Row(DENTAL, DENTAL),
     "billing.billingdocument": Row(DENTAL),

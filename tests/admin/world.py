@@ -16,7 +16,7 @@ from apps.accounts.roles import Role
 from apps.agenda.models import Absence, Appointment, AppointmentType, CalendarToken, OpenHoliday
 from apps.audit.access import record_login
 from apps.audit.models import AccessEntry, AuditEntry
-from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment
+from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment, Quote
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
@@ -334,6 +334,19 @@ def an_invoice(world: World, who: str, n: int) -> Any:
         currency="EUR",
         total_amount=2500,
         net_amount=2500,
+    )
+
+
+@makes("billing.quote")
+def a_quote(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    return Quote.objects.create(
+        practice=patient.practice,
+        patient=patient,
+        practitioner=world.house_of(who).practitioners[0],
+        currency="EUR",
+        total_amount=2500,
+        remainder_amount=2500,
     )
 
 

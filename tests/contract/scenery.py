@@ -11,7 +11,14 @@ from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
 from apps.accounts.sessions import open_session
 from apps.agenda.models import AppointmentNote
-from apps.billing.services import create_draft, issue_invoice, record_payment
+from apps.billing.services import (
+    QuoteLine,
+    create_draft,
+    create_quote,
+    issue_invoice,
+    issue_quote,
+    record_payment,
+)
 from apps.billing.services.lines import LineInput
 from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
@@ -98,6 +105,30 @@ class Stage:
         invoice = issue_invoice(actor=CASTING, invoice=self.a_draft(side, role), at=timezone.now())
         invoice.refresh_from_db()
         return invoice
+
+    def a_offer(self, side: str, role: str) -> Any:
+        """Make a draft of a quote, by the service."""
+        patient = self.make("patient", side, role)
+        house = self.world.house if side == "own" else self.world.other_house
+        return create_quote(
+            actor=CASTING,
+            practice=patient.practice,
+            patient=patient,
+            practitioner=house.practitioners[0],
+            lines=[QuoteLine(act=self.priced_act(), price=5000)],
+            at=timezone.now(),
+        )
+
+    def a_offered(self, side: str, role: str) -> Any:
+        """Make an issued quote."""
+        quote = issue_quote(actor=CASTING, quote=self.a_offer(side, role), at=timezone.now())
+        quote.refresh_from_db()
+        return quote
+
+    def priced_act(self) -> Any:
+        """Make an act with a tariff."""
+        with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.stage"):
+            return MAKERS["catalog.tariff"](self.world, "ana", 1).act
 
     def a_receipt(self, side: str, role: str) -> Any:
         """Make a payment of an issued invoice."""

@@ -8,6 +8,7 @@ from apps.billing.admin.documents import (
 )
 from apps.billing.admin.invoices import InvoiceAdmin
 from apps.billing.admin.payments import PaymentAdmin
+from apps.billing.admin.quotes import QuoteAdmin
 
 __all__ = [
     "BillingDocumentAdmin",
@@ -16,4 +17,5 @@ __all__ = [
     "LedgerRecordAdmin",
     "NumberSeriesAdmin",
     "PaymentAdmin",
+    "QuoteAdmin",
 ]

@@ -19,9 +19,9 @@ class BillingDocumentAdmin(ServiceModelAdmin):
 
     list_display = ("number", "kind", "language", "making", "size", "copies", "rendered_at")
     list_filter = ("kind", "language", "job__state")
-    list_select_related = ("invoice", "job")
-    search_fields = ("invoice__number",)
-    search_help_text = _("Number of the invoice")
+    list_select_related = ("invoice", "quote", "job")
+    search_fields = ("invoice__number", "quote__number")
+    search_help_text = _("Number of the invoice or quote")
     ordering = ("-pk",)
     fields = (
         ("number", "kind", "language"),
@@ -37,10 +37,10 @@ class BillingDocumentAdmin(ServiceModelAdmin):
         """Return the name of the file."""
         return obj.file_name
 
-    @display(description=_("invoice"), ordering="invoice__number")
+    @display(description=_("number"), ordering="invoice__number")
     def number(self, obj: BillingDocument) -> str:
-        """Return the invoice's number."""
-        return str(obj.invoice.number)
+        """Return the number of the invoice or quote."""
+        return str(obj.subject.number)
 
     @display(description=_("making"), ordering="job__state")
     def making(self, obj: BillingDocument) -> str:
@@ -57,7 +57,8 @@ class BillingDocumentAdmin(ServiceModelAdmin):
         """Return a link to the file."""
         if not obj.is_rendered:
             return "–"
-        url = reverse(f"{self.admin_site.name}:billing_invoice_pdf", args=[obj.invoice_id])
+        name = "billing_quote_pdf" if obj.quote_id else "billing_invoice_pdf"
+        url = reverse(f"{self.admin_site.name}:{name}", args=[obj.quote_id or obj.invoice_id])
         return format_html('<a href="{}">{}</a>', url, obj.file_name)
 
 

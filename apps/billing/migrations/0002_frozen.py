@@ -62,6 +62,34 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE FUNCTION billing_refuse_change_of_quote() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    name text;
+    before jsonb := CASE WHEN TG_OP = 'INSERT' THEN to_jsonb(NEW) ELSE to_jsonb(OLD) END;
+    after jsonb := CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
+    open boolean := NOT EXISTS (
+        SELECT 1 FROM billing_quote
+        WHERE id IN ((before ->> 'quote_id')::uuid, (after ->> 'quote_id')::uuid) AND status <> 'draft'
+    );
+BEGIN
+    IF NOT open AND TG_OP <> 'UPDATE' THEN
+        RAISE EXCEPTION '% in % of an issued quote is refused', TG_OP, TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    IF NOT open THEN
+        FOREACH name IN ARRAY TG_ARGV LOOP
+            IF before -> name IS DISTINCT FROM after -> name THEN
+                RAISE EXCEPTION '% in % of an issued quote never changes', name, TG_TABLE_NAME
+                    USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, COLUMN = name;
+            END IF;
+        END LOOP;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE FUNCTION billing_refuse_overallocation() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     owed bigint;
@@ -115,9 +143,26 @@ CREATE TRIGGER billing_ledger_kept BEFORE UPDATE OR DELETE ON billing_ledgerreco
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();
 CREATE TRIGGER billing_closing_kept BEFORE UPDATE OR DELETE ON billing_closing
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();
+CREATE TRIGGER billing_quote_frozen BEFORE UPDATE ON billing_quote
+    FOR EACH ROW WHEN (OLD.status <> 'draft') EXECUTE FUNCTION billing_refuse_frozen(
+        'id', 'practice_id', 'number', 'version', 'replaces_id', 'practitioner_id', 'currency', 'language',
+        'valid_until', 'manufacture', 'subcontracted', 'total_amount', 'refund_amount', 'remainder_amount',
+        'issued_at', 'issued_on', 'seller', 'buyer', 'created_at'
+    );
+CREATE TRIGGER billing_quote_kept BEFORE DELETE ON billing_quote
+    FOR EACH ROW WHEN (OLD.status <> 'draft') EXECUTE FUNCTION billing_refuse();
+CREATE TRIGGER billing_quoteitem_frozen BEFORE UPDATE ON billing_quoteitem
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse_change_of_quote(
+        'id', 'practice_id', 'quote_id', 'position', 'alternative_to_id', 'act_id', 'code', 'label', 'tooth',
+        'surfaces', 'material', 'basket', 'cap', 'price', 'device_price', 'brss', 'refund_amount', 'remainder_amount'
+    );
+CREATE TRIGGER billing_quoteitem_kept BEFORE INSERT OR DELETE ON billing_quoteitem
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse_change_of_quote();
+CREATE TRIGGER billing_quotedecision_kept BEFORE UPDATE OR DELETE ON billing_quotedecision
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse();
 CREATE TRIGGER billing_document_frozen BEFORE UPDATE ON billing_billingdocument
     FOR EACH ROW WHEN (OLD.sha256 <> '') EXECUTE FUNCTION billing_refuse_frozen(
-        'id', 'practice_id', 'invoice_id', 'kind', 'language', 'storage_key', 'content_type', 'sha256', 'size',
+        'id', 'practice_id', 'invoice_id', 'quote_id', 'kind', 'language', 'storage_key', 'content_type', 'sha256', 'size',
         'rendered_at'
     );
 CREATE TRIGGER billing_document_kept BEFORE DELETE ON billing_billingdocument
@@ -138,6 +183,9 @@ CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table}
         "billing_ledgerrecord",
         "billing_billingdocument",
         "billing_closing",
+        "billing_quote",
+        "billing_quoteitem",
+        "billing_quotedecision",
     )
 )
 
@@ -147,6 +195,7 @@ DROP FUNCTION billing_refuse() CASCADE;
 DROP FUNCTION billing_refuse_part_of_issued() CASCADE;
 DROP FUNCTION billing_refuse_change_of_part() CASCADE;
 DROP FUNCTION billing_refuse_overallocation() CASCADE;
+DROP FUNCTION billing_refuse_change_of_quote() CASCADE;
 """
 
 

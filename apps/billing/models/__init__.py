@@ -1,10 +1,11 @@
-"""Invoices and their lines, shares, payments, documents, numbers and ledger."""
+"""Quotes, invoices and their lines, shares, payments, documents, numbers and ledger."""
 
 from apps.billing.models.closings import Closing
 from apps.billing.models.documents import BillingDocument, RenderJob
 from apps.billing.models.invoices import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.ledger import LedgerRecord, NumberSeries
 from apps.billing.models.payments import Payment, PaymentAllocation
+from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 
 __all__ = [
     "BillingDocument",
@@ -16,5 +17,8 @@ __all__ = [
     "NumberSeries",
     "Payment",
     "PaymentAllocation",
+    "Quote",
+    "QuoteDecision",
+    "QuoteItem",
     "RenderJob",
 ]

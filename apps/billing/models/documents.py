@@ -7,20 +7,35 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models.invoices import Invoice
+from apps.billing.models.quotes import Quote
 from apps.core.jobs import LeasedJob
 from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
 
 
 class BillingDocument(PracticeModel):
-    """One file of an invoice or credit note: its bytes are stored once, under a key known beforehand."""
+    """One file of an invoice, a credit note or a quote: its bytes are stored once, under a key known beforehand."""
 
     class Kind(models.TextChoices):
         INVOICE = "invoice", _("invoice")
         CREDIT_NOTE = "credit_note", _("credit note")
+        QUOTE = "quote", _("quote")
 
     invoice = models.ForeignKey(
-        Invoice, verbose_name=_("invoice"), on_delete=models.PROTECT, related_name="documents"
+        Invoice,
+        verbose_name=_("invoice"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="documents",
+    )
+    quote = models.ForeignKey(
+        Quote,
+        verbose_name=_("quote"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="documents",
     )
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     language = models.CharField(_("language"), max_length=2)
@@ -40,6 +55,12 @@ class BillingDocument(PracticeModel):
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(fields=["invoice", "kind"], name="billing_document_once"),
+            models.UniqueConstraint(fields=["quote"], name="billing_document_quote_once"),
+            models.CheckConstraint(
+                condition=Q(kind="quote", quote__isnull=False, invoice__isnull=True)
+                | Q(~Q(kind="quote"), quote__isnull=True, invoice__isnull=False),
+                name="billing_document_of_one",
+            ),
             models.CheckConstraint(
                 condition=Q(rendered_at__isnull=True, sha256="", size__isnull=True)
                 | Q(~Q(sha256=""), rendered_at__isnull=False, size__isnull=False),
@@ -55,7 +76,15 @@ class BillingDocument(PracticeModel):
     @property
     def file_name(self) -> str:
         """Name of the downloaded file: the document's number."""
-        return f"{self.invoice.number}.pdf"
+        return f"{self.subject.number}.pdf"
+
+    @property
+    def subject(self) -> Invoice | Quote:
+        """What it is the file of."""
+        found = self.quote or self.invoice
+        if found is None:
+            raise ValueError("a document without a subject")
+        return found
 
 
 class RenderJob(LeasedJob):

@@ -2,8 +2,10 @@
 
 from apps.billing.services.closings import close_period
 from apps.billing.services.credits import credit_invoice
+from apps.billing.services.deciding import Signature, accept_quote, expire_quotes, refuse_quote
 from apps.billing.services.documents import (
     document_of,
+    document_of_quote,
     hand_out,
     render_documents,
     send_document,
@@ -13,23 +15,33 @@ from apps.billing.services.drafts import create_draft, delete_draft, update_draf
 from apps.billing.services.issuing import issue_invoice
 from apps.billing.services.lines import LineInput
 from apps.billing.services.payments import record_payment
+from apps.billing.services.quotes import QuoteLine, create_quote, issue_quote, update_quote
 from apps.billing.services.refunds import refund_payment
 from apps.billing.services.shares import ShareInput
 
 __all__ = [
     "LineInput",
+    "QuoteLine",
     "ShareInput",
+    "Signature",
+    "accept_quote",
     "close_period",
     "create_draft",
+    "create_quote",
     "credit_invoice",
     "delete_draft",
     "document_of",
+    "document_of_quote",
+    "expire_quotes",
     "hand_out",
     "issue_invoice",
+    "issue_quote",
     "record_payment",
     "refund_payment",
+    "refuse_quote",
     "render_documents",
     "send_document",
     "structured",
     "update_draft",
+    "update_quote",
 ]

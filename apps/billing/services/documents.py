@@ -13,8 +13,9 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.facturx import FILE_NAME, xml_of
-from apps.billing.models import BillingDocument, Invoice, RenderJob
+from apps.billing.models import BillingDocument, Invoice, Quote, RenderJob
 from apps.billing.rendering import load, render_pdf
+from apps.billing.rendering_quotes import load_quote, render_quote
 from apps.core.errors import DomainError
 from apps.core.jobs import LeaseLost, claim_due, enqueue, mark_done, mark_failed
 from apps.core.money import format_money
@@ -37,6 +38,13 @@ class NotIssued(DomainError):
     """A draft has no document."""
 
     code = "INVOICE_NOT_ISSUED"
+    message = _("A draft has no document yet: issue it first.")
+
+
+class QuoteNotIssued(DomainError):
+    """A draft has no document."""
+
+    code = "QUOTE_NOT_ISSUED"
     message = _("A draft has no document yet: issue it first.")
 
 
@@ -66,14 +74,28 @@ class Copy:
 
 
 def request_document(invoice: Invoice, *, at: datetime) -> BillingDocument:
-    """Write the document and its job with the issue; the worker is woken after the commit."""
-    document = BillingDocument(
-        practice_id=invoice.practice_id, invoice=invoice, kind=invoice.kind, language=invoice.language
+    """Write an invoice's document and its job with the issue."""
+    return request_file(
+        BillingDocument(
+            practice_id=invoice.practice_id, invoice=invoice, kind=invoice.kind, language=invoice.language
+        ),
+        at=at,
     )
-    document.storage_key = f"{invoice.practice_id}/billing/{document.pk}.pdf"
+
+
+def request_quote_document(quote: Quote, *, at: datetime) -> BillingDocument:
+    """Write a quote's document and its job with the issue."""
+    kind = BillingDocument.Kind.QUOTE
+    document = BillingDocument(practice_id=quote.practice_id, quote=quote, kind=kind, language=quote.language)
+    return request_file(document, at=at)
+
+
+def request_file(document: BillingDocument, *, at: datetime) -> BillingDocument:
+    """Save a document with its job; the worker is woken after the commit."""
+    document.storage_key = f"{document.practice_id}/billing/{document.pk}.pdf"
     document.save()
     enqueue(
-        RenderJob, kind=str(invoice.kind), unique_key=f"render:{document.pk}", due_at=at, document=document
+        RenderJob, kind=str(document.kind), unique_key=f"render:{document.pk}", due_at=at, document=document
     )
     # When the broker is away the beat's next round finds the row.
     transaction.on_commit(wake_renderer, robust=True)
@@ -101,8 +123,10 @@ def render_job(*, job: RenderJob, at: datetime) -> None:
     crash at any point leaves at most an unclaimed file that the next attempt replaces by itself.
     """
     try:
-        document = BillingDocument.objects.select_related("invoice").get(pk=job.document_id)
-        data = render_pdf(load(document))
+        document = BillingDocument.objects.select_related("invoice__corrects", "quote").get(
+            pk=job.document_id
+        )
+        data = render(document)
         private_store().put(document.storage_key, data, CONTENT_TYPE)
         keep_document(actor=RENDERER, job=job, data=data, at=at)
     except LeaseLost:
@@ -113,18 +137,28 @@ def render_job(*, job: RenderJob, at: datetime) -> None:
         mark_failed(job, at=at, error=type(error).__name__)
 
 
+def render(document: BillingDocument) -> bytes:
+    """Return the bytes of a document."""
+    if document.kind == BillingDocument.Kind.QUOTE:
+        return render_quote(load_quote(document))
+    return render_pdf(load(document))
+
+
 @service("billing.document.store")
 def keep_document(*, actor: Viewer, job: RenderJob, data: bytes, at: datetime) -> BillingDocument:
     """Record the stored bytes, close the job and queue the email, all or nothing. Refuses LEASE_LOST."""
     rows = BillingDocument.objects.select_for_update(of=("self",))
-    document: BillingDocument = rows.select_related("invoice__patient", "practice").get(pk=job.document_id)
+    document: BillingDocument = rows.select_related("invoice__patient", "quote", "practice").get(
+        pk=job.document_id
+    )
     if not document.is_rendered:
         document.sha256 = hashlib.sha256(data).hexdigest()
         document.size = len(data)
         document.rendered_at = at
         document.save(update_fields=["sha256", "size", "rendered_at", "updated_at"])
     mark_done(job, at=at)
-    send_document(actor=actor, document=document, at=at)
+    if document.invoice is not None:
+        send_document(actor=actor, document=document, at=at)
     return document
 
 
@@ -134,7 +168,7 @@ def send_document(*, actor: Viewer, document: BillingDocument, again: str = "", 
 
     Nobody is written to who has no address or wants no contact.
     """
-    patient = document.invoice.patient
+    patient = document.subject.patient
     if not patient.email or patient.do_not_contact:
         return False
     try:
@@ -148,7 +182,7 @@ def send_document(*, actor: Viewer, document: BillingDocument, again: str = "", 
 
 def queue_email(*, actor: Viewer, document: BillingDocument, again: str, at: datetime) -> None:
     """Write the message row."""
-    invoice, patient = document.invoice, document.invoice.patient
+    invoice, patient = document.subject, document.subject.patient
     enqueue_message(
         actor=actor,
         practice=document.practice,
@@ -185,6 +219,14 @@ def document_of(invoice: Invoice) -> BillingDocument:
     return document
 
 
+def document_of_quote(quote: Quote) -> BillingDocument:
+    """Return an issued quote's document; refuses QUOTE_NOT_ISSUED."""
+    if quote.is_draft:
+        raise QuoteNotIssued
+    document: BillingDocument = BillingDocument.objects.select_related("quote", "job").get(quote=quote)
+    return document
+
+
 @service("billing.document.hand_out")
 def hand_out(*, actor: Viewer, document: BillingDocument) -> Copy:
     """Return a rendered document's bytes and count the copy, which leaves an audit entry.
@@ -200,8 +242,8 @@ def structured(document: BillingDocument) -> Copy:
     """Return the Factur-X data the stored PDF carries; refuses DOCUMENT_ALTERED, FACTURX_NOT_AVAILABLE."""
     data = xml_of(stored_bytes(document))
     if not data:
-        raise NoFacturX(currency=document.invoice.currency)
-    file_name = f"{document.invoice.number}-{FILE_NAME}"
+        raise NoFacturX(currency=document.subject.currency)
+    file_name = f"{document.subject.number}-{FILE_NAME}"
     return Copy(data, file_name, "application/xml", hashlib.sha256(data).hexdigest())
 
 

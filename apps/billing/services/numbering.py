@@ -16,6 +16,7 @@ from apps.billing.models import Invoice, NumberSeries
 from apps.core.models import new_id
 
 SERIES: Final = {Invoice.Kind.INVOICE: "FA", Invoice.Kind.CREDIT_NOTE: "AV"}
+QUOTES: Final = "DV"
 
 # One statement that creates, locks, counts and reads: two first issues of a year cannot both create the row.
 _NEXT: Final = f"""
@@ -45,3 +46,8 @@ def next_number(practice_id: UUID, kind: str, year: int) -> str:
     """Return the next document number, as `FA-2026-000123`."""
     series = SERIES[Invoice.Kind(kind)]
     return f"{series}-{year}-{next_in_series(practice_id, series, year):06d}"
+
+
+def next_quote_number(practice_id: UUID, year: int) -> str:
+    """Return the next quote's number, as `DV-2026-000042`."""
+    return f"{QUOTES}-{year}-{next_in_series(practice_id, QUOTES, year):06d}"
