@@ -40,7 +40,7 @@ class DispatchViewSet(BaseViewSet):
 
     @extend_schema(
         request=DispatchInput,
-        responses=DispatchOutput,
+        responses={200: DispatchOutput},
         auth=[],
         parameters=[
             header(TIMESTAMP_HEADER, "Unix seconds, at most five minutes off."),

@@ -95,9 +95,9 @@ class JobOutput(serializers.ModelSerializer[NotificationJob]):
     template = serializers.CharField(source="template_key")
     recipient = serializers.CharField(source="recipient_masked", help_text="Masked.")
     due_at = PracticeTimeField(read_only=True)
-    expires_at = PracticeTimeField(read_only=True)
+    expires_at = PracticeTimeField(read_only=True, allow_null=True)
     created_at = PracticeTimeField(read_only=True)
-    finished_at = PracticeTimeField(read_only=True)
+    finished_at = PracticeTimeField(read_only=True, allow_null=True)
 
     class Meta:
         model = NotificationJob
