@@ -56,8 +56,8 @@ class ConsentOutput(serializers.ModelSerializer[ConsentForm]):
     """A decision as it stands in the history."""
 
     decided_at = PracticeTimeField()
-    signer_contact = VisibleKeyField(read_only=True)
-    withdraws = VisibleKeyField(read_only=True)
+    signer_contact = VisibleKeyField(read_only=True, allow_null=True)
+    withdraws = VisibleKeyField(read_only=True, allow_null=True)
     is_current = serializers.BooleanField(default=True, help_text="Whether it is the last one of its kind.")
 
     class Meta:
@@ -193,9 +193,9 @@ class PatientOutput(serializers.ModelSerializer[Patient]):
 
     display_name = serializers.CharField()
     national_id = serializers.CharField(source="national_id_masked", help_text="Masked; empty when unknown.")
-    household = VisibleKeyField(read_only=True)
-    practitioner = VisibleKeyField(read_only=True)
-    merged_into = VisibleKeyField(read_only=True)
+    household = VisibleKeyField(read_only=True, allow_null=True)
+    practitioner = VisibleKeyField(read_only=True, allow_null=True)
+    merged_into = VisibleKeyField(read_only=True, allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
     restricted_at = PracticeTimeField(allow_null=True)
     created_at = PracticeTimeField()
