@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.agenda.pages import answer_page
+from apps.agenda.pages import answer_page, offer_page
 from apps.billing.pages import quote_page
 from apps.core.api.health import HealthViewSet
 from apps.core.files import serve_file
@@ -66,6 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="account-password",
     ),
     path("r/<str:token>", answer_page, name="reminder-answer"),
+    path("w/<str:token>", offer_page, name="waitlist-offer"),
     path("q/<str:token>", quote_page, name="quote-answer"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),

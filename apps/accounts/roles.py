@@ -130,6 +130,12 @@ MATRIX: dict[str, frozenset[Role]] = {
     "agenda.view_openholiday": DENTAL,
     "agenda.add_openholiday": MANAGERS,
     "agenda.delete_openholiday": MANAGERS,
+    "agenda.view_waitlistentry": DENTAL,
+    "agenda.add_waitlistentry": DENTAL,
+    "agenda.change_waitlistentry": DENTAL,
+    "agenda.delete_waitlistentry": DENTAL,
+    "agenda.view_waitlistoffer": DENTAL,
+    "agenda.add_waitlistoffer": DENTAL,
     "agenda.view_calendartoken": BILLERS,
     "agenda.add_calendartoken": BILLERS,
     # clinical

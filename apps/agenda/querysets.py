@@ -27,15 +27,19 @@ class AppointmentTypeQuerySet(BaseQuerySet[Any]):
         return self.filter(deleted_at__isnull=True)
 
 
-class AppointmentQuerySet(BaseQuerySet[Any]):
-    """Appointments of a practice; those of a restricted patient are left to who may see that patient."""
+class PatientRowQuerySet(BaseQuerySet[Any]):
+    """Rows about a patient; those of a restricted patient are left to who may see that patient."""
 
     def visible_to(self, viewer: Viewer | None) -> Self:
-        """Return the appointments of the viewer's practice whose patient the viewer sees."""
+        """Return the rows of the viewer's practice whose patient the viewer sees."""
         rows = super().visible_to(viewer)
         if viewer is not None and viewer.has_perm(SEE_RESTRICTED):
             return rows
         return rows.filter(patient__restricted_at__isnull=True)
+
+
+class AppointmentQuerySet(PatientRowQuerySet):
+    """Appointments of a practice."""
 
     def between(self, since: datetime, until: datetime) -> Self:
         """Return those that touch the half-open range."""

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import F, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from apps.agenda.lifecycle import allowed_verbs
@@ -18,8 +18,10 @@ from apps.agenda.models import (
     Appointment,
     AppointmentNote,
     AppointmentType,
+    WaitlistEntry,
+    WaitlistOffer,
 )
-from apps.agenda.querysets import AppointmentQuerySet
+from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Practitioner
@@ -63,6 +65,13 @@ def types_of(*, viewer: Viewer) -> QuerySet[AppointmentType]:
 def absences_of(*, viewer: Viewer) -> QuerySet[Absence]:
     """Return absences and closures in order."""
     return Absence.objects.visible_to(viewer).in_order()
+
+
+def waitlist_of(*, viewer: Viewer) -> PatientRowQuerySet:
+    """Return waiting patients with what they were offered, the most urgent and then the longest waiting first."""
+    offers = Prefetch("offers", WaitlistOffer.objects.order_by("-offered_at", "-pk"))
+    rows = WaitlistEntry.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
+    return rows.prefetch_related(offers).order_by(F("priority").desc(), "requested_at", "pk")
 
 
 def last_sequence(practice_id: UUID | None) -> int:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
+from apps.agenda.models import AgendaChange
+from apps.agenda.services.offers import tend_waitlist
 from apps.agenda.services.reminders import plan_unplanned
 from apps.core.scope import SystemActor
 
 PLANNER = SystemActor("agenda-planner")
+WAITLIST = SystemActor("agenda-waitlist")
+CHANGES_KEPT = timedelta(days=7)
 
 
 @shared_task(name="agenda.plan_reminders", time_limit=120, soft_time_limit=110, ignore_result=True)
 def plan_reminders(**_later: Any) -> int:
     """Plan reminders of visits that have come near enough; safe to run twice."""
     return plan_unplanned(actor=PLANNER, at=timezone.now())
+
+
+@shared_task(name="agenda.tend", time_limit=120, soft_time_limit=110, ignore_result=True)
+def tend(**_later: Any) -> int:
+    """End offers that ran out, make the next ones, forget old changes; safe to run twice."""
+    at = timezone.now()
+    AgendaChange.objects.filter(committed_at__lt=at - CHANGES_KEPT).delete()
+    return tend_waitlist(actor=WAITLIST, at=at)

@@ -5,6 +5,7 @@ UNAUDITED = {
     "accounts.SmsCode": "gone in minutes; its sending is in the message log, its use in the login",
     "agenda.AgendaChange": "a number for each audited change of a visit; forgotten after a week",
     "agenda.AgendaSequence": "a counter, moved by the trigger that numbers changes",
+    "agenda.FreedSlot": "time that came free with an audited cancellation or move; what is offered of it is audited",
     "agenda.Occupancy": "derived from its appointment and rewritten with it",
     "audit.AccessEntry": "a trail of its own: append-only and sealed",
     "audit.AuditEntry": "the trail itself",

@@ -234,7 +234,104 @@ _LOGIN_CODE = Message(
     ),
 )
 
+_OFFER = Message(
+    key="appointment.offer",
+    label=_("A time has come free"),
+    required=("date", "time", "link"),
+    optional=("until",),
+    button=_("See the offer"),
+    sample={
+        "date": "24/11/2026",
+        "time": "09:30",
+        "until": "10:15",
+        "link": "https://example.org/w/demo",
+    },
+    wordings=(
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : une place se libère le {{ date }} à {{ time }}. "
+            "À prendre avant {{ until }} : {{ link }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: a time has come free on {{ date }} at {{ time }}. "
+            "Take it before {{ until }}: {{ link }}",
+        ),
+        Wording(
+            "email",
+            "fr",
+            subject="Une place se libère",
+            body="Bonjour,\n\n"
+            "Une place se libère le {{ date }} à {{ time }}, {{ practice_name }}. "
+            "Vous pouvez la prendre avant {{ until }} ; la première réponse l'obtient.\n\n"
+            "{{ link }}\n\n"
+            "Sinon, vous n'avez rien à faire : vous restez sur notre liste d'attente.\n\n"
+            "À bientôt,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="A time has come free",
+            body="Hello,\n\n"
+            "A time has come free on {{ date }} at {{ time }}, {{ practice_name }}. "
+            "You can take it before {{ until }}; the first answer gets it.\n\n"
+            "{{ link }}\n\n"
+            "Otherwise there is nothing to do: you stay on our waiting list.\n\n"
+            "See you soon,\n{{ practice_name }}",
+        ),
+    ),
+)
+
+_RECALL = Message(
+    key="patient.recall",
+    label=_("Time to make an appointment"),
+    required=(),
+    optional=("first_name",),
+    sample={"first_name": "Camille"},
+    wordings=(
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : il est temps de prendre rendez-vous. Appelez-nous : {{ practice_phone }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: it is time to make an appointment. Please call {{ practice_phone }}",
+        ),
+        Wording(
+            "email",
+            "fr",
+            subject="Prenons rendez-vous",
+            body="Bonjour {{ first_name }},\n\n"
+            "Il est temps de prendre rendez-vous chez {{ practice_name }}.\n\n"
+            "Appelez-nous : {{ practice_phone }}.\n\n"
+            "À bientôt,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Time to make an appointment",
+            body="Hello {{ first_name }},\n\n"
+            "It is time to make an appointment at {{ practice_name }}.\n\n"
+            "Please call us: {{ practice_phone }}.\n\n"
+            "See you soon,\n{{ practice_name }}",
+        ),
+    ),
+)
+
 MESSAGES: Final[Mapping[str, Message]] = {
     message.key: message
-    for message in (_WELCOME, _REMINDER, _INVOICE, _INVITATION, _PASSWORD_RESET, _LOGIN_CODE)
+    for message in (
+        _WELCOME,
+        _REMINDER,
+        _OFFER,
+        _RECALL,
+        _INVOICE,
+        _INVITATION,
+        _PASSWORD_RESET,
+        _LOGIN_CODE,
+    )
 }

@@ -181,6 +181,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "events"},
     },
     "plan-reminders": {"task": "agenda.plan_reminders", "schedule": 300.0, "options": {"queue": "events"}},
+    "tend-agenda": {
+        "task": "agenda.tend",
+        "schedule": 60.0,
+        "options": {"queue": "events", "expires": 60},
+    },
     "seal-audit": {"task": "audit.seal", "schedule": 15.0, "options": {"queue": "events", "expires": 15}},
     "expire-access": {
         "task": "audit.expire",

@@ -54,6 +54,7 @@ EXPECTED: dict[str, Row] = {
     "agenda.appointmenttype": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "agenda.absence": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
     "agenda.openholiday": Row(DENTAL, "dora", "", "dora"),
+    "agenda.waitlistentry": Row(DENTAL, DENTAL, DENTAL, DENTAL),
     "agenda.calendartoken": Row("ana dora cleo", "ana dora cleo"),
     "clinical.treatment": Row(CARE, CARE),
     "billing.quote": Row(DENTAL, DENTAL, DENTAL),

@@ -13,7 +13,14 @@ from django.utils import timezone
 
 from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
-from apps.agenda.models import Absence, Appointment, AppointmentType, CalendarToken, OpenHoliday
+from apps.agenda.models import (
+    Absence,
+    Appointment,
+    AppointmentType,
+    CalendarToken,
+    OpenHoliday,
+    WaitlistEntry,
+)
 from apps.audit.access import record_login
 from apps.audit.models import AccessEntry, AuditEntry
 from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment, Quote
@@ -297,6 +304,16 @@ def an_absence(world: World, who: str, n: int) -> Any:
 def a_worked_holiday(world: World, who: str, n: int) -> Any:
     day = date(2000 + OpenHoliday.objects.count(), 5, 1)
     return OpenHoliday.objects.create(practice=world.practice_of(who), day=day)
+
+
+@makes("agenda.waitlistentry")
+def a_waiting_patient(world: World, who: str, n: int) -> Any:
+    return WaitlistEntry.objects.create(
+        practice=world.practice_of(who),
+        patient=MAKERS["patients.patient"](world, who, n),
+        type=MAKERS["agenda.appointmenttype"](world, who, n),
+        requested_at=world.at,
+    )
 
 
 @makes("agenda.calendartoken")

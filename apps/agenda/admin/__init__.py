@@ -1,5 +1,5 @@
 """The agenda in the admin."""
 
-from apps.agenda.admin import feeds, visits
+from apps.agenda.admin import feeds, visits, waiting
 
-__all__ = ["feeds", "visits"]
+__all__ = ["feeds", "visits", "waiting"]

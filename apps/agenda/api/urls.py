@@ -12,11 +12,13 @@ from apps.agenda.api.views import (
     AppointmentViewSet,
     AvailabilityViewSet,
 )
+from apps.agenda.api.waiting import WaitlistViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("appointments/changes", ChangesViewSet, basename="appointment-change")
 router.register("appointments", AppointmentViewSet, basename="appointment")
 router.register("appointment-types", AppointmentTypeViewSet, basename="appointment-type")
+router.register("waitlist", WaitlistViewSet, basename="waitlist")
 router.register("absences", AbsenceViewSet, basename="absence")
 router.register("availability", AvailabilityViewSet, basename="availability")
 urlpatterns = [

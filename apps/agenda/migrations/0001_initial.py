@@ -763,4 +763,355 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="FreedSlot",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                ("ends_at", models.DateTimeField(verbose_name="ends")),
+                ("closed_at", models.DateTimeField(null=True, verbose_name="closed")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "practitioner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practitioner",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="directory.room"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "freed time",
+                "verbose_name_plural": "freed times",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="WaitlistEntry",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "duration_minutes",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Empty: as long as the type says.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(5),
+                            django.core.validators.MaxValueValidator(720),
+                        ],
+                        verbose_name="duration (minutes)",
+                    ),
+                ),
+                (
+                    "weekdays",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(
+                            choices=[
+                                (1, "Monday"),
+                                (2, "Tuesday"),
+                                (3, "Wednesday"),
+                                (4, "Thursday"),
+                                (5, "Friday"),
+                                (6, "Saturday"),
+                                (7, "Sunday"),
+                            ]
+                        ),
+                        blank=True,
+                        default=list,
+                        help_text="1 is Monday. Empty: any day.",
+                        size=7,
+                        verbose_name="weekdays",
+                    ),
+                ),
+                ("earliest", models.TimeField(blank=True, null=True, verbose_name="not before")),
+                ("latest", models.TimeField(blank=True, null=True, verbose_name="ending by")),
+                ("valid_from", models.DateField(blank=True, null=True, verbose_name="from")),
+                ("valid_until", models.DateField(blank=True, null=True, verbose_name="until (included)")),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "normal"), (1, "soon"), (2, "urgent")],
+                        default=0,
+                        verbose_name="priority",
+                    ),
+                ),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True,
+                        help_text="Nothing clinical: everybody at the practice reads this.",
+                        max_length=200,
+                        verbose_name="remark",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("waiting", "waiting"), ("booked", "booked"), ("withdrawn", "withdrawn")],
+                        default="waiting",
+                        editable=False,
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(editable=False, verbose_name="waiting since")),
+                (
+                    "appointment",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="agenda.appointment",
+                        verbose_name="appointment",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="waitlist_entries",
+                        to="patients.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "practitioner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: whoever is free.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practitioner",
+                        verbose_name="practitioner",
+                    ),
+                ),
+                (
+                    "type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="agenda.appointmenttype",
+                        verbose_name="type",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "waiting patient",
+                "verbose_name_plural": "waiting list",
+            },
+        ),
+        migrations.CreateModel(
+            name="WaitlistOffer",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                ("ends_at", models.DateTimeField(verbose_name="ends")),
+                ("offered_at", models.DateTimeField(verbose_name="offered")),
+                ("expires_at", models.DateTimeField(verbose_name="stands until")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("accepted", "accepted"),
+                            ("declined", "declined"),
+                            ("expired", "expired"),
+                            ("lost", "taken by somebody else"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="open",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("channel", models.CharField(blank=True, max_length=5, verbose_name="channel")),
+                ("answered_at", models.DateTimeField(null=True, verbose_name="answered")),
+                (
+                    "appointment",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="agenda.appointment",
+                        verbose_name="appointment",
+                    ),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="agenda.waitlistentry",
+                        verbose_name="waiting patient",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "practitioner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practitioner",
+                        verbose_name="practitioner",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.room",
+                        verbose_name="room",
+                    ),
+                ),
+                (
+                    "slot",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="offers",
+                        to="agenda.freedslot",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "offer",
+                "verbose_name_plural": "offers",
+                "default_permissions": ("view", "add"),
+            },
+        ),
+        migrations.AddIndex(
+            model_name="freedslot",
+            index=models.Index(
+                models.F("starts_at"),
+                condition=models.Q(("closed_at__isnull", True)),
+                name="agenda_freed_open",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="waitlistentry",
+            index=models.Index(
+                models.F("practice"),
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("requested_at"),
+                name="agenda_waitlist_order",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="waitlistentry",
+            index=models.Index(models.F("patient"), name="agenda_waitlist_patient"),
+        ),
+        migrations.AddConstraint(
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("earliest__isnull", True),
+                    ("latest__isnull", True),
+                    ("earliest__lt", models.F("latest")),
+                    _connector="OR",
+                ),
+                name="agenda_waitlist_hours",
+                violation_error_message="The end must come after the start.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="waitlistentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_from__isnull", True),
+                    ("valid_until__isnull", True),
+                    ("valid_from__lte", models.F("valid_until")),
+                    _connector="OR",
+                ),
+                name="agenda_waitlist_days",
+                violation_error_message="The end must come after the start.",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="waitlistoffer",
+            index=models.Index(
+                models.F("expires_at"), condition=models.Q(("state", "open")), name="agenda_offer_open"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="waitlistoffer",
+            constraint=models.UniqueConstraint(
+                models.F("entry"),
+                condition=models.Q(("state", "open")),
+                name="agenda_offer_one_open",
+                violation_error_message="This patient already has an open offer.",
+            ),
+        ),
     ]

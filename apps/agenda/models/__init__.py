@@ -12,6 +12,7 @@ from apps.agenda.models.visits import (
     Occupancy,
     pattern_syntax,
 )
+from apps.agenda.models.waiting import FreedSlot, WaitlistEntry, WaitlistOffer
 
 __all__ = [
     "LONGEST_MINUTES",
@@ -23,7 +24,10 @@ __all__ = [
     "AppointmentNote",
     "AppointmentType",
     "CalendarToken",
+    "FreedSlot",
     "Occupancy",
     "OpenHoliday",
+    "WaitlistEntry",
+    "WaitlistOffer",
     "pattern_syntax",
 ]

@@ -14,6 +14,7 @@ from apps.agenda.lifecycle import CHANGE_COMPLETED, HOLDING, allowed_verbs
 from apps.agenda.live import announce
 from apps.agenda.models import Appointment, AppointmentType
 from apps.agenda.services import reminders
+from apps.agenda.services.freed import note_freed
 from apps.agenda.services.notes import add_note
 from apps.agenda.services.resources import claims_of, conflicts, hold, lock_resources, refuse_conflicts
 from apps.agenda.services.rules import (
@@ -140,6 +141,8 @@ def move_appointment(
     if acts is not None:
         moved.acts.set(acts)
     hold(moved, claims_of(moved), shared=shared)
+    if needs_time:
+        note_freed(former, at)
     if moved.starts_at != former.starts_at:
         reminders.replan(actor=actor, appointment=moved, at=at)
     announce(moved, "appointment.updated")
