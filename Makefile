@@ -77,7 +77,7 @@ schema: setup-test  ## Write the OpenAPI schema to docs/openapi.yaml
 	$(DJANGO) spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 figures: setup-test  ## Measure everything listed in docs/figures.md, in full
-	$(TESTENV) FIGURES=full $(PY) -m pytest -n 0 -m figures -s
+	$(TESTENV) FIGURES=full $(PY) -m pytest -n 0 -s $$(grep -rlE 'FIGURE |figure\(' tests --include='test_*.py')
 
 bench: setup-test  ## Load test of a running site
 	$(PY) -m locust -f bench/locustfile.py --headless --users 50 --spawn-rate 10 --run-time 60s --host http://127.0.0.1:$(or $(PORT),8000)
