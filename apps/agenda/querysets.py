@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, DateField, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from apps.core.querysets import BaseQuerySet
@@ -72,6 +72,24 @@ class AppointmentQuerySet(PatientRowQuerySet):
     def in_order(self) -> Self:
         """Order by start."""
         return self.order_by("starts_at", "pk")
+
+
+class RecallQuerySet(PatientRowQuerySet):
+    """Patients to be seen again."""
+
+    def to_write_to(self, today: date) -> Self:
+        """Return the open ones whose date is near, not put off, and not written to for this date yet."""
+        near = self.filter(
+            status="active",
+            type__sends_messages=True,
+            type__is_active=True,
+            patient__restricted_at__isnull=True,
+            due_on__lte=ExpressionWrapper(
+                Value(today, DateField()) + F("type__lead_days"), output_field=DateField()
+            ),
+        )
+        fresh = near.filter(Q(messaged_for__isnull=True) | ~Q(messaged_for=F("due_on")))
+        return fresh.filter(Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=today))
 
 
 class OccupancyQuerySet(BaseQuerySet[Any]):

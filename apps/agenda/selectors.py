@@ -18,10 +18,12 @@ from apps.agenda.models import (
     Appointment,
     AppointmentNote,
     AppointmentType,
+    Recall,
+    RecallAttempt,
     WaitlistEntry,
     WaitlistOffer,
 )
-from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet
+from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet, RecallQuerySet
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Practitioner
@@ -72,6 +74,13 @@ def waitlist_of(*, viewer: Viewer) -> PatientRowQuerySet:
     offers = Prefetch("offers", WaitlistOffer.objects.order_by("-offered_at", "-pk"))
     rows = WaitlistEntry.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
     return rows.prefetch_related(offers).order_by(F("priority").desc(), "requested_at", "pk")
+
+
+def recalls_of(*, viewer: Viewer) -> RecallQuerySet:
+    """Return patients to be seen again with the tries to reach them, the longest due first."""
+    attempts = RecallAttempt.objects.select_related("author").order_by("-attempted_at", "-pk")
+    rows = Recall.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
+    return rows.prefetch_related(Prefetch("attempts", attempts)).order_by("due_on", "pk")
 
 
 def last_sequence(practice_id: UUID | None) -> int:

@@ -10,10 +10,12 @@ from django.utils import timezone
 
 from apps.agenda.models import AgendaChange
 from apps.agenda.services.offers import tend_waitlist
+from apps.agenda.services.recalls import send_due_recalls
 from apps.agenda.services.reminders import plan_unplanned
 from apps.core.scope import SystemActor
 
 PLANNER = SystemActor("agenda-planner")
+RECALLS = SystemActor("agenda-recalls")
 WAITLIST = SystemActor("agenda-waitlist")
 CHANGES_KEPT = timedelta(days=7)
 
@@ -30,3 +32,9 @@ def tend(**_later: Any) -> int:
     at = timezone.now()
     AgendaChange.objects.filter(committed_at__lt=at - CHANGES_KEPT).delete()
     return tend_waitlist(actor=WAITLIST, at=at)
+
+
+@shared_task(name="agenda.send_recalls", time_limit=280, soft_time_limit=270, ignore_result=True)
+def send_recalls(**_later: Any) -> int:
+    """Write to patients who are to come again; safe to run twice."""
+    return send_due_recalls(actor=RECALLS, at=timezone.now())

@@ -186,6 +186,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "events", "expires": 60},
     },
+    "send-recalls": {
+        "task": "agenda.send_recalls",
+        "schedule": 3600.0,
+        "options": {"queue": "events", "expires": 3600},
+    },
     "seal-audit": {"task": "audit.seal", "schedule": 15.0, "options": {"queue": "events", "expires": 15}},
     "expire-access": {
         "task": "audit.expire",

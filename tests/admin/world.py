@@ -19,6 +19,8 @@ from apps.agenda.models import (
     AppointmentType,
     CalendarToken,
     OpenHoliday,
+    Recall,
+    RecallType,
     WaitlistEntry,
 )
 from apps.audit.access import record_login
@@ -313,6 +315,21 @@ def a_waiting_patient(world: World, who: str, n: int) -> Any:
         patient=MAKERS["patients.patient"](world, who, n),
         type=MAKERS["agenda.appointmenttype"](world, who, n),
         requested_at=world.at,
+    )
+
+
+@makes("agenda.recalltype")
+def a_recall_type(world: World, who: str, n: int) -> Any:
+    return RecallType.objects.create(practice=world.practice_of(who), name=f"Rappel {uuid4().hex[:8]}")
+
+
+@makes("agenda.recall")
+def a_recall(world: World, who: str, n: int) -> Any:
+    return Recall.objects.create(
+        practice=world.practice_of(who),
+        patient=MAKERS["patients.patient"](world, who, n),
+        type=a_recall_type(world, who, n),
+        computed_on=world.at.date(),
     )
 
 

@@ -209,10 +209,13 @@ class AvailabilityQuery(serializers.Serializer[Any]):
 
     def validate_practitioner(self, value: str) -> list[Practitioner]:
         """Return the practitioners named; one that cannot be seen reads as one that does not exist."""
-        several = serializers.ListField(child=VisibleKeyField(Practitioner), max_length=50)
+        several = serializers.ListField(child=serializers.UUIDField(), max_length=50)
         several.bind("practitioner", self)
-        people: list[Practitioner] = several.run_validation([key.strip() for key in value.split(",")])
-        return people
+        keys = list(dict.fromkeys(several.run_validation([key.strip() for key in value.split(",")])))
+        people = Practitioner.objects.visible_to(self.context["request"].user).in_bulk(keys)
+        if len(people) < len(keys):
+            raise serializers.ValidationError(_("This does not exist."))
+        return [people[key] for key in keys]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a period that is turned round or too long."""

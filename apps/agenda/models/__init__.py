@@ -2,6 +2,7 @@
 
 from apps.agenda.models.days import OpenHoliday
 from apps.agenda.models.feeds import AgendaChange, AgendaSequence, CalendarToken
+from apps.agenda.models.recalls import Recall, RecallAttempt, RecallType
 from apps.agenda.models.visits import (
     LONGEST_MINUTES,
     STEP_MINUTES,
@@ -27,6 +28,9 @@ __all__ = [
     "FreedSlot",
     "Occupancy",
     "OpenHoliday",
+    "Recall",
+    "RecallAttempt",
+    "RecallType",
     "WaitlistEntry",
     "WaitlistOffer",
     "pattern_syntax",

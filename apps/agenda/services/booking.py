@@ -16,6 +16,7 @@ from apps.agenda.models import Appointment, AppointmentType
 from apps.agenda.services import reminders
 from apps.agenda.services.freed import note_freed
 from apps.agenda.services.notes import add_note
+from apps.agenda.services.recalls import follow_visit
 from apps.agenda.services.resources import claims_of, conflicts, hold, lock_resources, refuse_conflicts
 from apps.agenda.services.rules import (
     check_absences,
@@ -88,6 +89,7 @@ def book_appointment(
     if acts:
         appointment.acts.set(acts)
     hold(appointment, claims_of(appointment), shared=shared)
+    follow_visit(appointment, at)
     if note.strip():
         add_note(actor=actor, appointment=appointment, body=note, at=at)
     reminders.plan(actor=actor, appointment=appointment, at=at)

@@ -16,6 +16,7 @@ from apps.agenda.live import announce
 from apps.agenda.models import Appointment
 from apps.agenda.services import reminders
 from apps.agenda.services.freed import note_freed
+from apps.agenda.services.recalls import follow_visit
 from apps.agenda.services.resources import claims_of, hold, lock_resources, refuse_conflicts
 from apps.core.errors import InvalidInput, PermissionRefused
 from apps.core.scope import Viewer
@@ -142,6 +143,8 @@ def follow(actor: Viewer, visit: Appointment, former: str, at: datetime) -> None
         hold(visit, claims_of(visit))
     if former in OPEN and visit.status not in HOLDING:
         note_freed(visit, at)
+    if former != visit.status:
+        follow_visit(visit, at)
     if visit.status not in OPEN or visit.confirmation == Appointment.Confirmation.DECLINED:
         reminders.drop(actor=actor, appointment=visit, at=at)
     elif former not in HOLDING:
