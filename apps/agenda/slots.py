@@ -19,7 +19,7 @@ from apps.agenda.services.resources import stretches
 from apps.agenda.services.rules import opening_periods
 from apps.core.clock import start_of_day
 from apps.directory.holidays import holidays_between
-from apps.directory.models import Practice, Practitioner, Room
+from apps.directory.models import Practice, Practitioner
 from apps.directory.selectors import hours_for
 
 Period = tuple[datetime, datetime]
@@ -86,9 +86,8 @@ def find_slots(
     window = (start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone))
     people = [person.pk for person in practitioners]
     hours = hours_for(practice_id=practice.pk, practitioners=people)
-    rooms = suitable_rooms(practice, kind)
     margin = timedelta(hours=4)  # buffers and visits that began before the window
-    busy = held_time([*people, *rooms], (window[0] - margin, window[1] + margin))
+    rooms, busy = held_time(practice, kind, people, (window[0] - margin, window[1] + margin))
     away, worked = exceptions(practice, people, window)
     closed = set(holidays_between(practice.country, first, last)) - worked
     for person, periods in away.items():
@@ -143,30 +142,43 @@ def slot_at(
     return Slot(person, room, *span, leftover=idle)
 
 
-def suitable_rooms(practice: Practice, kind: AppointmentType) -> list[UUID]:
-    """Return the rooms in use in which a type of visit may take place, in the order of the screen."""
-    rooms = Room.objects.filter(practice=practice).kept().active()
-    if kind.room_kind:
-        rooms = rooms.filter(kind=kind.room_kind)
-    return list(rooms.order_by("position", "name", "pk").values_list("pk", flat=True))
+# One index scan per resource: with `resource_id = ANY(...)` the planner takes the index for the period alone and reads the
+# time of the whole network. Rooms are numbered in the order of the screen; people have no number.
+HELD = """
+SELECT r.id, r.place, lower(o.period), upper(o.period)
+FROM (
+    SELECT id, 0 AS place FROM unnest(%(people)s::uuid[]) AS p(id)
+    UNION ALL
+    SELECT id, row_number() OVER (ORDER BY position, name, id) FROM directory_room
+    WHERE practice_id = %(practice)s AND is_active AND deleted_at IS NULL AND %(kind)s IN ('', kind)
+) AS r
+LEFT JOIN LATERAL (
+    SELECT period FROM agenda_occupancy WHERE resource_id = r.id AND period && %(window)s
+) AS o ON true
+ORDER BY r.place
+"""
 
 
-def held_time(resources: Sequence[UUID], window: Period) -> dict[UUID, list[Period]]:
-    """Return held time by resource.
-
-    One index scan per resource: with `resource_id = ANY(...)` the planner takes the index for the period alone and reads the
-    whole practice network's time.
-    """
+def held_time(
+    practice: Practice, kind: AppointmentType, people: Sequence[UUID], window: Period
+) -> tuple[list[UUID], dict[UUID, list[Period]]]:
+    """Return the rooms in use in which a type of visit may take place, and the time held of them and of people."""
+    asked = {
+        "people": list(people),
+        "practice": practice.pk,
+        "kind": kind.room_kind,
+        "window": DateTimeTZRange(*window, "[)"),
+    }
+    rooms: dict[UUID, None] = {}
     found: dict[UUID, list[Period]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.id, lower(o.period), upper(o.period) FROM unnest(%s::uuid[]) AS r(id) CROSS JOIN LATERAL"
-            " (SELECT period FROM agenda_occupancy WHERE resource_id = r.id AND period && %s) AS o",
-            [list(resources), DateTimeTZRange(*window, "[)")],
-        )
-        for resource, since, until in cursor.fetchall():
-            found[resource].append((since, until))
-    return found
+        cursor.execute(HELD, asked)
+        for resource, place, since, until in cursor.fetchall():
+            if place:
+                rooms[resource] = None
+            if since is not None:
+                found[resource].append((since, until))
+    return list(rooms), found
 
 
 def exceptions(

@@ -115,8 +115,8 @@ class TestApi:
     ) -> None:
         client = api(desk.actor)
 
-        # Login, type and practitioners are three; the search itself takes four.
-        with django_assert_max_num_queries(7):
+        # Login, type and practitioners are three; the search itself takes three.
+        with django_assert_max_num_queries(6):
             answer = client.get(URL, self.query(desk, to="2027-02-23", limit="2000"))
         assert answer.json()["count"] == 2000
 
