@@ -98,6 +98,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "patients.delete_patient": MANAGERS,
     "patients.merge_patient": MANAGERS,
     "patients.export_patient": BILLERS,
+    "patients.import_patient": MANAGERS,
     "patients.view_restricted_patient": MANAGERS,
     "patients.view_patientcontact": DENTAL,
     "patients.add_patientcontact": DENTAL,

@@ -17,11 +17,13 @@ from unfold.decorators import display
 
 from apps.core.admin import ServiceModelAdmin, service_action
 from apps.core.money import format_money
+from apps.patients.admin.exchange import ExchangeMixin
 from apps.patients.admin.forms import PatientForm
 from apps.patients.admin.inlines import AlertInline, ConsentInline, ContactInline
+from apps.patients.admin.merge import MergeMixin
 from apps.patients.models import Alert, Household, Patient, PatientContact
 from apps.patients.search import find_patients, in_order
-from apps.patients.selectors import accounts_of, current_alerts
+from apps.patients.selectors import accounts_of, added, current_alerts
 from apps.patients.services import (
     add_alert,
     add_contact,
@@ -47,7 +49,7 @@ STATUS_COLOURS = {
 
 
 @admin.register(Patient)
-class PatientAdmin(ServiceModelAdmin):
+class PatientAdmin(ExchangeMixin, MergeMixin, ServiceModelAdmin):
     """The card index and a patient's file."""
 
     form = PatientForm
@@ -66,7 +68,7 @@ class PatientAdmin(ServiceModelAdmin):
     search_help_text = _("Name in any order, phone, birth date, file number or national identifier.")
     autocomplete_fields = ("household", "practitioner")
     readonly_fields = ("file_number", "shown_national_id", "shown_alerts", "shown_balance", "created_at")
-    actions = ("archive", "restore")
+    actions = ("archive", "restore", "merge")
     list_per_page = 50
     fieldsets = (
         (None, {"fields": (("shown_alerts", "shown_balance"), ("status", "file_number"))}),
@@ -247,9 +249,12 @@ class PatientAdmin(ServiceModelAdmin):
 
     @admin.display(description=_("balance"))
     def shown_balance(self, patient: Patient) -> str:
-        """What the patient still owes."""
+        """What the patient still owes, and what the household does."""
         own = accounts_of(patient.practice_id, [patient.pk], patient.practice.currency)[patient.pk]
-        return format_money(own.patient_due, own.currency, get_language() or "fr")
+        owed = format_money(own.patient_due, own.currency, get_language() or "fr")
+        if patient.household is None:
+            return owed
+        return _("%(own)s, household %(family)s") % {"own": owed, "family": owed_by(patient.household)}
 
 
 @admin.register(Household)
@@ -261,8 +266,8 @@ class HouseholdAdmin(ServiceModelAdmin):
     list_display = ("name", "shown_guarantor", "shown_members")
     search_fields = ("name",)
     autocomplete_fields = ("guarantor",)
-    fields = ("name", "guarantor", "shown_members")
-    readonly_fields = ("shown_members",)
+    fields = ("name", "guarantor", "shown_members", "shown_balance")
+    readonly_fields = ("shown_members", "shown_balance")
     ordering = ("name", "pk")
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -287,6 +292,19 @@ class HouseholdAdmin(ServiceModelAdmin):
             if member.restricted_at is None
         ]
         return format_html_join(", ", '<a href="{}">{}</a>', links) or "-"
+
+    @admin.display(description=_("balance"))
+    def shown_balance(self, household: Household) -> str:
+        """What the members still owe together."""
+        return "-" if household._state.adding else owed_by(household)
+
+
+def owed_by(household: Household) -> str:
+    """Return what the members of a household still owe together, but those whose file is restricted."""
+    members = [member.pk for member in household.members.all() if member.restricted_at is None]
+    currency = household.practice.currency
+    total = added(accounts_of(household.practice_id, members, currency).values(), currency)
+    return format_money(total.patient_due, currency, get_language() or "fr")
 
 
 def sync(

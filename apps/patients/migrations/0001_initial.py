@@ -240,6 +240,7 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("merge_patient", "Can merge two records of one patient"),
                     ("export_patient", "Can export the patient list"),
+                    ("import_patient", "Can import a list of patients"),
                     ("view_restricted_patient", "Can view restricted patients"),
                 ],
             },

@@ -170,6 +170,7 @@ class Patient(PracticeModel):
         permissions = [
             ("merge_patient", "Can merge two records of one patient"),
             ("export_patient", "Can export the patient list"),
+            ("import_patient", "Can import a list of patients"),
             ("view_restricted_patient", "Can view restricted patients"),
         ]
         indexes = [
