@@ -16,8 +16,27 @@ class NonexistentTime(InvalidInput):
     message = _("This time does not exist on that day: the clocks go forward.")
 
 
+class OutOfCalendar(InvalidInput):
+    """The date lies where no zone's offset can be told, or nobody lives."""
+
+    message = _("This date is too far away.")
+
+
+# Python's own calendar ends at the years 1 and 9999, where adding an offset or a day breaks.
+FIRST_YEAR, LAST_YEAR = 1800, 2999
+
+
+def in_calendar(moment: datetime) -> datetime:
+    """Return an aware moment in UTC; PostgreSQL does not take every offset that Python does."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise OutOfCalendar
+    return moment.astimezone(UTC)
+
+
 def from_wall_clock(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return the UTC moment of a naive local time: refused when skipped, the first one when it comes twice."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise OutOfCalendar
     local = moment.replace(tzinfo=zone, fold=0)
     back = local.astimezone(UTC).astimezone(zone)
     if back.replace(tzinfo=None) != moment:
@@ -27,9 +46,12 @@ def from_wall_clock(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the half-open UTC range of a local day, which has 23, 24 or 25 hours."""
-    return start_of_day(day, zone), start_of_day(day + timedelta(days=1), zone)
+    since = start_of_day(day, zone)
+    return since, start_of_day(day + timedelta(days=1), zone)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """Return the first UTC moment of a local day."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise OutOfCalendar
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

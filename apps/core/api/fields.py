@@ -14,7 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.core.clock import from_wall_clock
+from apps.core.clock import from_wall_clock, in_calendar
 from apps.core.errors import InvalidInput
 
 
@@ -74,9 +74,9 @@ class PracticeTimeField(serializers.Field[Any, Any, Any, Any]):
             moment = None
         if moment is None:
             self.fail("invalid")
-        if moment.tzinfo is not None:
-            return moment
         try:
+            if moment.tzinfo is not None:
+                return in_calendar(moment)
             return from_wall_clock(moment, zone_of(self.context))
         except InvalidInput as error:
             raise serializers.ValidationError(error.message) from error

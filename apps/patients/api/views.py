@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from apps.core.api.renderers import OrjsonRenderer
 from apps.core.api.views import BaseViewSet
+from apps.core.clock import in_calendar
 from apps.core.errors import InvalidInput
 from apps.patients.api.filters import PatientFilter
 from apps.patients.api.pagination import PatientPagination
@@ -183,7 +184,7 @@ def moment(text: str | None) -> datetime | None:
         found = None
     if found is None or found.tzinfo is None:
         raise InvalidInput(before=[str(_("This is not a date and time with an offset (ISO 8601)."))])
-    return found
+    return in_calendar(found)
 
 
 def balance_body(found: FamilyBalance) -> dict[str, Any]:
