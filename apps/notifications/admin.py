@@ -21,7 +21,13 @@ from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_act
 from apps.core.admin.forms import RefusableForm
 from apps.core.jobs import State
 from apps.notifications.catalogue import MESSAGES
-from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
+from apps.notifications.models import (
+    Delivery,
+    NotificationJob,
+    NotificationLog,
+    NotificationTemplate,
+    Suppression,
+)
 from apps.notifications.rendering import preview
 from apps.notifications.services import cancel_message, lift_suppression, retry_message, suppress
 from apps.notifications.texts import add_text, change_text
@@ -174,7 +180,9 @@ class StepInline(ServiceTabularInline):
         return format_html('<span class="whitespace-pre-wrap">{}</span>', sent_text(obj))
 
 
+# The theme shows the bare value of a state that has no colour, so that every state has one.
 COLOURS = {
+    **dict.fromkeys([*State.values, *NotificationLog.Step.values, *Delivery.values], "default"),
     "sent": "success",
     "delivered": "success",
     "pending": "info",
