@@ -11,6 +11,7 @@ from uuid import UUID
 
 from apps.billing.models import (
     Closing,
+    Deposit,
     Invoice,
     InvoiceItem,
     InvoiceShare,
@@ -24,6 +25,7 @@ from apps.billing.services.ledger import (
     GENESIS,
     canonical,
     closing_payload,
+    deposit_payload,
     invoice_payload,
     link,
     payment_payload,
@@ -109,6 +111,7 @@ class Rows:
     payments: dict[UUID, Payment]
     allocated: dict[UUID, dict[str, int]]
     closings: dict[UUID, Closing]
+    deposits: dict[UUID, Deposit]
 
     @classmethod
     def of(cls, batch: Sequence[LedgerRecord]) -> Rows:
@@ -127,6 +130,7 @@ class Rows:
             if payment is not None and row.amount > 0 and row.allocated_at == payment.recorded_at:
                 allocated[payment.pk][str(row.share.invoice.number)] += row.amount
         closed = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.CLOSING]
+        deposited = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.DEPOSIT]
         return cls(
             invoices=Invoice.objects.in_bulk(documents),
             items=items,
@@ -134,6 +138,7 @@ class Rows:
             payments=payments,
             allocated=allocated,
             closings=Closing.objects.in_bulk(closed),
+            deposits=Deposit.objects.in_bulk(deposited),
         )
 
     def fault_of(self, record: LedgerRecord) -> str:
@@ -147,6 +152,8 @@ class Rows:
             payload = payment_payload(payment, sorted(self.allocated[payment.pk].items()))
         elif record.kind == LedgerRecord.Kind.CLOSING and record.object_id in self.closings:
             payload = closing_payload(self.closings[record.object_id])
+        elif record.kind == LedgerRecord.Kind.DEPOSIT and record.object_id in self.deposits:
+            payload = deposit_payload(self.deposits[record.object_id])
         if payload is None:
             return f"the {record.kind} it speaks of is gone"
         said = json.loads(record.payload)

@@ -66,6 +66,7 @@ EXPECTED: dict[str, Row] = {
     "billing.numberseries": Row("dora"),
     "billing.ledgerrecord": Row("dora"),
     "billing.closing": Row("dora"),
+    "billing.deposit": Row("dora"),
     "notifications.notificationtemplate": Row(DENTAL, "dora", "dora"),
     "notifications.notificationjob": Row(DENTAL),
     "notifications.notificationlog": Row(DENTAL),

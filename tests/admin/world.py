@@ -25,7 +25,16 @@ from apps.agenda.models import (
 )
 from apps.audit.access import record_login
 from apps.audit.models import AccessEntry, AuditEntry
-from apps.billing.models import BillingDocument, Closing, Invoice, LedgerRecord, NumberSeries, Payment, Quote
+from apps.billing.models import (
+    BillingDocument,
+    Closing,
+    Deposit,
+    Invoice,
+    LedgerRecord,
+    NumberSeries,
+    Payment,
+    Quote,
+)
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
@@ -423,6 +432,19 @@ def a_record(world: World, who: str, n: int) -> Any:
         payload="{}",
         previous_hash="0" * 64,
         hash="1" * 64,
+        recorded_at=world.at,
+    )
+
+
+@makes("billing.deposit")
+def a_deposit(world: World, who: str, n: int) -> Any:
+    return Deposit.objects.create(
+        practice=world.practice_of(who),
+        number=f"RC-{uuid4().hex[:12]}",
+        deposited_on=world.at.date(),
+        currency="EUR",
+        amount=2500,
+        cheques=1,
         recorded_at=world.at,
     )
 

@@ -3,6 +3,7 @@
 from apps.billing.admin.documents import (
     BillingDocumentAdmin,
     ClosingAdmin,
+    DepositAdmin,
     LedgerRecordAdmin,
     NumberSeriesAdmin,
 )
@@ -13,6 +14,7 @@ from apps.billing.admin.quotes import QuoteAdmin
 __all__ = [
     "BillingDocumentAdmin",
     "ClosingAdmin",
+    "DepositAdmin",
     "InvoiceAdmin",
     "LedgerRecordAdmin",
     "NumberSeriesAdmin",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import shown
-from apps.billing.models import BillingDocument, Closing, LedgerRecord, NumberSeries
+from apps.billing.models import BillingDocument, Closing, Deposit, LedgerRecord, NumberSeries
 from apps.core.admin import ServiceModelAdmin
 
 
@@ -129,3 +129,23 @@ class ClosingAdmin(ServiceModelAdmin):
     def perpetual(self, obj: Closing) -> str:
         """Return the total since the first document."""
         return shown(obj.perpetual_total, obj.currency)
+
+
+@admin.register(Deposit)
+class DepositAdmin(ServiceModelAdmin):
+    """Slips of cheques."""
+
+    list_display = ("number", "deposited_on", "cheques", "sum", "reference")
+    search_fields = ("number", "reference")
+    ordering = ("-deposited_on", "-pk")
+    fields = (("number", "deposited_on"), ("cheques", "sum", "reference"))
+    readonly_fields = ("sum",)
+
+    def object_label(self, obj: Deposit) -> str:
+        """Return the number."""
+        return obj.number
+
+    @display(description=_("amount"), ordering="amount")
+    def sum(self, obj: Deposit) -> str:
+        """Return the amount as people read it."""
+        return shown(obj.amount, obj.currency)

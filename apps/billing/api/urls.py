@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework.routers import SimpleRouter
 
+from apps.billing.api.accounting import AccountingViewSet, ClosingViewSet, DepositViewSet
 from apps.billing.api.quotes import QuoteViewSet
 from apps.billing.api.views import InvoiceViewSet, PaymentViewSet
 
@@ -11,4 +12,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("invoices", InvoiceViewSet, basename="invoice")
 router.register("payments", PaymentViewSet, basename="payment")
 router.register("quotes", QuoteViewSet, basename="quote")
+router.register("closings", ClosingViewSet, basename="closing")
+router.register("deposits", DepositViewSet, basename="deposit")
+router.register("accounting", AccountingViewSet, basename="accounting")
 urlpatterns = router.urls

@@ -135,6 +135,10 @@ CREATE TRIGGER billing_payment_frozen BEFORE UPDATE ON billing_payment
     );
 CREATE TRIGGER billing_payment_kept BEFORE DELETE ON billing_payment
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();
+CREATE TRIGGER billing_payment_deposited BEFORE UPDATE ON billing_payment
+    FOR EACH ROW WHEN (OLD.deposit_id IS NOT NULL) EXECUTE FUNCTION billing_refuse_frozen('deposit_id');
+CREATE TRIGGER billing_deposit_kept BEFORE UPDATE OR DELETE ON billing_deposit
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse();
 CREATE TRIGGER billing_allocation_kept BEFORE UPDATE OR DELETE ON billing_paymentallocation
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();
 CREATE CONSTRAINT TRIGGER billing_allocation_within_share AFTER INSERT ON billing_paymentallocation
@@ -183,6 +187,7 @@ CREATE TRIGGER {table}_not_emptied BEFORE TRUNCATE ON {table}
         "billing_ledgerrecord",
         "billing_billingdocument",
         "billing_closing",
+        "billing_deposit",
         "billing_quote",
         "billing_quoteitem",
         "billing_quotedecision",

@@ -1,6 +1,7 @@
 """Quotes, invoices and their lines, shares, payments, documents, numbers and ledger."""
 
 from apps.billing.models.closings import Closing
+from apps.billing.models.deposits import Deposit
 from apps.billing.models.documents import BillingDocument, RenderJob
 from apps.billing.models.invoices import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.ledger import LedgerRecord, NumberSeries
@@ -10,6 +11,7 @@ from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 __all__ = [
     "BillingDocument",
     "Closing",
+    "Deposit",
     "Invoice",
     "InvoiceItem",
     "InvoiceShare",

@@ -44,7 +44,7 @@ class Closing(PracticeModel):
     class Meta:
         verbose_name = _("closing")
         verbose_name_plural = _("closings")
-        default_permissions = ("view",)
+        default_permissions = ("add", "view")
         constraints = [
             models.UniqueConstraint(fields=["practice", "period", "starts_on"], name="billing_closing_once"),
             models.CheckConstraint(condition=Q(starts_on__lt=F("ends_on")), name="billing_closing_range"),

@@ -47,6 +47,7 @@ class LedgerRecord(PracticeModel):
         PAYMENT = "payment", _("payment")
         REFUND = "refund", _("refund")
         CLOSING = "closing", _("closing")
+        DEPOSIT = "deposit", _("cheque deposit")
 
     sequence = models.PositiveBigIntegerField(_("sequence"))
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
@@ -63,6 +64,7 @@ class LedgerRecord(PracticeModel):
         verbose_name = _("ledger record")
         verbose_name_plural = _("ledger")
         default_permissions = ("view",)
+        permissions = [("export_ledger", _("Can export the accounts"))]
         constraints = [
             models.UniqueConstraint(fields=["practice", "sequence"], name="billing_ledger_sequence_unique"),
             models.UniqueConstraint(fields=["kind", "object_id"], name="billing_ledger_object_once"),

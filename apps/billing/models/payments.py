@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.models.deposits import Deposit
 from apps.billing.models.invoices import Invoice, InvoiceShare, Payer
 from apps.billing.querysets import PaymentQuerySet
 from apps.core.models import PracticeModel
@@ -45,6 +46,15 @@ class Payment(PracticeModel):
         blank=True,
         related_name="refunded_by",
     )
+    deposit = models.ForeignKey(
+        Deposit,
+        verbose_name=_("cheque deposit"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="payments",
+        editable=False,
+    )
 
     audit_clear = frozenset("payer method amount currency received_on recorded_at".split())
     objects = PaymentQuerySet.as_manager()
@@ -66,6 +76,10 @@ class Payment(PracticeModel):
                 condition=Q(payer="patient", insurer__isnull=True)
                 | Q(payer="insurer", insurer__isnull=False),
                 name="billing_payment_insurer_named",
+            ),
+            models.CheckConstraint(
+                condition=Q(deposit__isnull=True) | Q(method="cheque"),
+                name="billing_payment_deposit_of_cheques",
             ),
         ]
 

@@ -3,6 +3,7 @@
 from apps.billing.services.closings import close_period
 from apps.billing.services.credits import credit_invoice
 from apps.billing.services.deciding import Signature, accept_quote, expire_quotes, refuse_quote
+from apps.billing.services.deposits import record_deposit
 from apps.billing.services.documents import (
     document_of,
     document_of_quote,
@@ -36,6 +37,7 @@ __all__ = [
     "hand_out",
     "issue_invoice",
     "issue_quote",
+    "record_deposit",
     "record_payment",
     "refund_payment",
     "refuse_quote",

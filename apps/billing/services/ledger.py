@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from apps.billing.models import Closing, Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
+from apps.billing.models import Closing, Deposit, Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
 from apps.billing.services.numbering import next_in_series
 
 GENESIS: Final = "0" * 64
@@ -126,4 +126,16 @@ def closing_payload(closing: Closing) -> dict[str, Any]:
         "perpetual_total": closing.perpetual_total,
         "first_sequence": closing.first_sequence,
         "last_sequence": closing.last_sequence,
+    }
+
+
+def deposit_payload(deposit: Deposit) -> dict[str, Any]:
+    """Return what the chain keeps of a cheque deposit."""
+    return {
+        "id": str(deposit.pk),
+        "number": deposit.number,
+        "deposited_on": str(deposit.deposited_on),
+        "currency": deposit.currency,
+        "amount": deposit.amount,
+        "cheques": deposit.cheques,
     }

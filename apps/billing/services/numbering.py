@@ -17,6 +17,7 @@ from apps.core.models import new_id
 
 SERIES: Final = {Invoice.Kind.INVOICE: "FA", Invoice.Kind.CREDIT_NOTE: "AV"}
 QUOTES: Final = "DV"
+DEPOSITS: Final = "RC"
 
 # One statement that creates, locks, counts and reads: two first issues of a year cannot both create the row.
 _NEXT: Final = f"""
@@ -44,10 +45,19 @@ def hold_series(practice_id: UUID, series: str, year: int = 0) -> None:
 
 def next_number(practice_id: UUID, kind: str, year: int) -> str:
     """Return the next document number, as `FA-2026-000123`."""
-    series = SERIES[Invoice.Kind(kind)]
-    return f"{series}-{year}-{next_in_series(practice_id, series, year):06d}"
+    return numbered(practice_id, SERIES[Invoice.Kind(kind)], year)
 
 
 def next_quote_number(practice_id: UUID, year: int) -> str:
     """Return the next quote's number, as `DV-2026-000042`."""
-    return f"{QUOTES}-{year}-{next_in_series(practice_id, QUOTES, year):06d}"
+    return numbered(practice_id, QUOTES, year)
+
+
+def next_deposit_number(practice_id: UUID, year: int) -> str:
+    """Return the next deposit's number, as `RC-2026-000042`."""
+    return numbered(practice_id, DEPOSITS, year)
+
+
+def numbered(practice_id: UUID, series: str, year: int) -> str:
+    """Return the next number of a series as it is printed."""
+    return f"{series}-{year}-{next_in_series(practice_id, series, year):06d}"
