@@ -36,6 +36,24 @@ FULL = {
 }
 
 
+class TestSex:
+    @pytest.mark.parametrize(
+        ("sent", "kept"), [("F", "female"), ("m", "male"), ("female", "female"), ("unknown", "unknown")]
+    )
+    def test_may_be_a_letter_and_is_read_as_a_word(self, api, ben, sent, kept):
+        answer = api(ben).post(URL, {"first_name": "Zoé", "last_name": "Faure", "sex": sent})
+        assert (answer.status_code, answer.json()["sex"]) == (201, kept)
+        assert api(ben).get(URL).json()["results"][0]["sex"] == kept
+        changed = api(ben).patch(f"{URL}/{answer.json()['id']}", {"sex": "M"})
+        assert changed.json()["sex"] == "male"
+
+    @pytest.mark.parametrize("sent", ["X", "", None, 1, ["F"]])
+    def test_is_nothing_else(self, api, ben, sent):
+        answer = api(ben).post(URL, {"first_name": "Zoé", "last_name": "Faure", "sex": sent})
+        assert answer.status_code == 400
+        assert "sex" in answer.json()["error"]["details"]
+
+
 class TestRegister:
     def test_opens_a_file_with_everything(self, api, ben, practice):
         answer = api(ben).post(URL, FULL)

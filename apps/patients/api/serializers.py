@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField
 from apps.directory.models import Practitioner
 from apps.patients.models import Alert, ConsentForm, Household, Language, Patient, PatientContact
+
+
+class SexField(serializers.ChoiceField):
+    """A sex in the words of the house; one letter is understood, and read back as the word."""
+
+    LETTERS: Final = {"F": Patient.Sex.FEMALE, "M": Patient.Sex.MALE}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("choices", Patient.Sex.choices)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the word that is stored."""
+        if isinstance(data, str):
+            data = self.LETTERS.get(data.upper(), data)
+        return super().to_internal_value(data)
 
 
 class ContactInput(serializers.Serializer[Any]):
@@ -132,7 +148,7 @@ class PatientChange(serializers.Serializer[Any]):
     last_name = serializers.CharField(max_length=80)
     birth_name = serializers.CharField(max_length=80, required=False, allow_blank=True)
     birth_date = serializers.DateField(required=False, allow_null=True)
-    sex = serializers.ChoiceField(Patient.Sex.choices, required=False)
+    sex = SexField(required=False, help_text="`F` and `M`, as FHIR and older programs write, are taken too.")
     national_id = serializers.CharField(
         max_length=40,
         required=False,
