@@ -247,7 +247,8 @@ class NotificationJobAdmin(ServiceModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Leave the sealed columns where they are: no page shows them."""
-        return super().get_queryset(request).defer("recipient", "context")
+        rows: QuerySet[Any] = super().get_queryset(request).defer("recipient", "context")
+        return rows
 
     def object_label(self, obj: NotificationJob) -> str:
         """Return the message and its masked recipient."""

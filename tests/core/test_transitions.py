@@ -101,7 +101,7 @@ class TestTableAtImport:
         "transition",
         [
             Transition((), "go", "b", "t.go"),
-            Transition("a", "go", "b", "t.go"),  # type: ignore[arg-type]  # a forgotten comma
+            Transition("a", "go", "b", "t.go"),
             Transition(("a",), "Go!", "b", "t.go"),
             Transition(("a",), "go", "b", ""),
             Transition(("a",), "go", "b", "go"),
