@@ -9,6 +9,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import Sum
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import (
@@ -21,6 +22,7 @@ from apps.billing.models import (
 )
 from apps.billing.models.invoices import Payer
 from apps.billing.querysets import InvoiceQuerySet, PaymentQuerySet
+from apps.billing.statements import aging
 from apps.core.scope import Viewer
 from apps.directory.models import Practice
 from apps.patients.hooks import PatientBalance, TimelineEvent
@@ -128,7 +130,9 @@ def view_of(invoice: Invoice) -> InvoiceView:
 
 def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID, PatientBalance]:
     """Return what patients and their insurers owe, and what stands on the patients' accounts."""
-    currency = Practice.objects.values_list("currency", flat=True).get(pk=practice_id)
+    practice = Practice.objects.get(pk=practice_id)
+    today = timezone.now().astimezone(practice.zone).date()
+    ages = aging(practice=practice, patient_ids=patient_ids, today=today)
     shares = InvoiceShare.objects.owed().filter(practice_id=practice_id, invoice__patient__in=patient_ids)
     payments = Payment.objects.filter(practice_id=practice_id, patient__in=patient_ids, payer=Payer.PATIENT)
     due: Counter[tuple[UUID, str]] = Counter()
@@ -145,7 +149,8 @@ def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID,
     known = {patient for patient, _payer in due} | set(credit)
     return {
         patient: PatientBalance(
-            currency,
+            practice.currency,
+            overdue=sum(ages.get(patient, [0])[1:]),
             patient_due=due[patient, Payer.PATIENT],
             insurer_due=due[patient, Payer.INSURER],
             credit=credit[patient],

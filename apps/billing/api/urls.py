@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.billing.api.accounting import AccountingViewSet, ClosingViewSet, DepositViewSet
 from apps.billing.api.quotes import QuoteViewSet
+from apps.billing.api.statements import StatementViewSet
 from apps.billing.api.views import InvoiceViewSet, PaymentViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -15,4 +16,5 @@ router.register("quotes", QuoteViewSet, basename="quote")
 router.register("closings", ClosingViewSet, basename="closing")
 router.register("deposits", DepositViewSet, basename="deposit")
 router.register("accounting", AccountingViewSet, basename="accounting")
+router.register("statements", StatementViewSet, basename="statement")
 urlpatterns = router.urls

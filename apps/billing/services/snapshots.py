@@ -10,6 +10,16 @@ from apps.patients.models import Patient
 
 def seller_of(practice: Practice, practitioner: Practitioner) -> dict[str, Any]:
     """Return what a document says about who issues it."""
+    return seller_of_practice(practice) | {
+        "practitioner": practitioner.display_name,
+        "speciality": practitioner.speciality,
+        "rpps": practitioner.rpps,
+        "am_number": practitioner.am_number,
+    }
+
+
+def seller_of_practice(practice: Practice) -> dict[str, Any]:
+    """Return what a document says about the practice alone."""
     return {
         "name": practice.name,
         "legal_form": practice.legal_form,
@@ -23,10 +33,6 @@ def seller_of(practice: Practice, practitioner: Practitioner) -> dict[str, Any]:
         "tax_id": practice.tax_id,
         "vat_status": practice.vat_status,
         "vat_number": vat_number_of(practice),
-        "practitioner": practitioner.display_name,
-        "speciality": practitioner.speciality,
-        "rpps": practitioner.rpps,
-        "am_number": practitioner.am_number,
     }
 
 
