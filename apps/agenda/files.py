@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.agenda.live import announce
-from apps.agenda.models import Appointment, Occupancy, Recall, WaitlistEntry
+from apps.agenda.models import Appointment, Occupancy, Recall, Series, WaitlistEntry
 from apps.agenda.services.reminders import CAUSE, LAST_CALL, follow_patient
 from apps.core.scope import Viewer
 from apps.notifications.models import NotificationLog
@@ -96,6 +96,7 @@ def move_to_patient(actor: Viewer, kept: Patient, merged: Patient, at: datetime)
     doubled = Recall.objects.filter(patient=kept).exclude(status="closed").values("type")
     Recall.objects.filter(patient=merged, type__in=doubled).exclude(status="closed").update(status="closed")
     Recall.objects.filter(patient=merged).update(patient=kept)
+    Series.objects.filter(patient=merged).update(patient=kept)
     WaitlistEntry.objects.filter(patient=merged).update(patient=kept)
     moved = list(Appointment.objects.filter(patient=merged).order_by("pk").values_list("pk", flat=True))
     Appointment.objects.filter(pk__in=moved).update(patient=kept, version=F("version") + 1)

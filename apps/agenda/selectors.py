@@ -20,6 +20,7 @@ from apps.agenda.models import (
     AppointmentType,
     Recall,
     RecallAttempt,
+    Series,
     WaitlistEntry,
     WaitlistOffer,
 )
@@ -81,6 +82,13 @@ def recalls_of(*, viewer: Viewer) -> RecallQuerySet:
     attempts = RecallAttempt.objects.select_related("author").order_by("-attempted_at", "-pk")
     rows = Recall.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
     return rows.prefetch_related(Prefetch("attempts", attempts)).order_by("due_on", "pk")
+
+
+def series_of(*, viewer: Viewer) -> PatientRowQuerySet:
+    """Return series with their visits (`shown_appointments`), in their order."""
+    visits = Appointment.objects.with_people().with_note_count().order_by("series_position", "pk")
+    rows: PatientRowQuerySet = Series.objects.visible_to(viewer)
+    return rows.prefetch_related(Prefetch("appointments", visits, to_attr="shown_appointments"))
 
 
 def last_sequence(practice_id: UUID | None) -> int:

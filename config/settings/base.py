@@ -297,8 +297,13 @@ SPECTACULAR_SETTINGS = {
         "PatientStatusEnum": "apps.patients.models.Patient.Status",
         "PracticeKindEnum": "apps.directory.models.Practice.Kind",
         "PractitionerKindEnum": "apps.directory.models.Practitioner.Kind",
+        "RecallChannelEnum": "apps.agenda.models.RecallAttempt.Channel",
+        "RecallOutcomeEnum": "apps.agenda.models.RecallAttempt.Outcome",
+        "RecallStatusEnum": "apps.agenda.models.Recall.Status",
         "RoomKindEnum": "apps.directory.models.Room.Kind",
         "TreatmentStatusEnum": "apps.clinical.models.Treatment.Status",
+        "WaitlistStatusEnum": "apps.agenda.models.WaitlistEntry.Status",
+        "WeekdayEnum": "apps.directory.models.OpeningHours.Weekday",
     },
 }
 

@@ -21,6 +21,7 @@ from apps.agenda.models import (
     OpenHoliday,
     Recall,
     RecallType,
+    Series,
     WaitlistEntry,
 )
 from apps.audit.access import record_login
@@ -340,6 +341,12 @@ def a_recall(world: World, who: str, n: int) -> Any:
         type=a_recall_type(world, who, n),
         computed_on=world.at.date(),
     )
+
+
+@makes("agenda.series")
+def booked_visits(world: World, who: str, n: int) -> Any:
+    patient = MAKERS["patients.patient"](world, who, n)
+    return Series.objects.create(practice=patient.practice, patient=patient, booked_at=world.at)
 
 
 @makes("agenda.calendartoken")

@@ -156,6 +156,7 @@ KINDS = {
     "appointment": "agenda.appointment",
     "type": "agenda.appointmenttype",
     "recall": "agenda.recall",
+    "series": "agenda.series",
     "waiting": "agenda.waitlistentry",
     "job": "notifications.notificationjob",
     "patient": "patients.patient",

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.agenda.api.feeds import CalendarViewSet, ChangesViewSet, DaySheetViewSet
 from apps.agenda.api.recalls import RecallViewSet
+from apps.agenda.api.series import SeriesViewSet
 from apps.agenda.api.views import (
     AbsenceViewSet,
     AppointmentTypeViewSet,
@@ -16,6 +17,7 @@ from apps.agenda.api.views import (
 from apps.agenda.api.waiting import WaitlistViewSet
 
 router = SimpleRouter(trailing_slash=False)
+router.register("appointments/series", SeriesViewSet, basename="appointment-series")
 router.register("appointments/changes", ChangesViewSet, basename="appointment-change")
 router.register("appointments", AppointmentViewSet, basename="appointment")
 router.register("appointment-types", AppointmentTypeViewSet, basename="appointment-type")

@@ -1419,4 +1419,86 @@ class Migration(migrations.Migration):
                 violation_error_message="This patient already has a recall of this type.",
             ),
         ),
+        migrations.AddField(
+            model_name="appointment",
+            name="is_exception",
+            field=models.BooleanField(
+                default=False,
+                editable=False,
+                help_text="Changes of the whole series leave it alone.",
+                verbose_name="changed by itself",
+            ),
+        ),
+        migrations.AddField(
+            model_name="appointment",
+            name="series_position",
+            field=models.PositiveSmallIntegerField(
+                editable=False, null=True, verbose_name="place in the series"
+            ),
+        ),
+        migrations.CreateModel(
+            name="Series",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                ("rrule", models.CharField(blank=True, max_length=200, verbose_name="rule (RFC 5545)")),
+                ("booked_at", models.DateTimeField(editable=False, verbose_name="booked")),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="series",
+                        to="patients.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "series of appointments",
+                "verbose_name_plural": "series of appointments",
+                "default_permissions": (),
+            },
+        ),
+        migrations.AddField(
+            model_name="appointment",
+            name="series",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="appointments",
+                to="agenda.series",
+                verbose_name="series",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="appointment",
+            index=models.Index(
+                models.F("series"),
+                models.F("series_position"),
+                condition=models.Q(("series__isnull", False)),
+                name="agenda_appt_series",
+            ),
+        ),
     ]

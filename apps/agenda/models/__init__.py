@@ -3,6 +3,7 @@
 from apps.agenda.models.days import OpenHoliday
 from apps.agenda.models.feeds import AgendaChange, AgendaSequence, CalendarToken
 from apps.agenda.models.recalls import Recall, RecallAttempt, RecallType
+from apps.agenda.models.series import Series
 from apps.agenda.models.visits import (
     LONGEST_MINUTES,
     STEP_MINUTES,
@@ -31,6 +32,7 @@ __all__ = [
     "Recall",
     "RecallAttempt",
     "RecallType",
+    "Series",
     "WaitlistEntry",
     "WaitlistOffer",
     "pattern_syntax",

@@ -165,11 +165,27 @@ class Appointment(PracticeModel):
         validators=[pattern_syntax],
         editable=False,
     )
+    series = models.ForeignKey(
+        "agenda.Series",
+        verbose_name=_("series"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="appointments",
+    )
+    series_position = models.PositiveSmallIntegerField(_("place in the series"), null=True, editable=False)
+    is_exception = models.BooleanField(
+        _("changed by itself"),
+        default=False,
+        editable=False,
+        help_text=_("Changes of the whole series leave it alone."),
+    )
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
 
     audit_clear = frozenset(
         "starts_at ends_at status confirmation arrived_at seated_at dismissed_at scheduled_at cancelled_at "
-        "reminders_planned_at color pattern version".split()
+        "reminders_planned_at color pattern series series_position is_exception version".split()
     )
     objects = AppointmentQuerySet.as_manager()
 
@@ -184,6 +200,9 @@ class Appointment(PracticeModel):
             models.Index("practice", "starts_at", name="agenda_appt_day"),
             models.Index("patient", models.F("starts_at").desc(), name="agenda_appt_patient"),
             models.Index("practitioner", "starts_at", name="agenda_appt_practitioner"),
+            models.Index(
+                "series", "series_position", name="agenda_appt_series", condition=Q(series__isnull=False)
+            ),
             models.Index(
                 "starts_at",
                 "id",

@@ -138,6 +138,8 @@ def move_appointment(
         moved.scheduled_at = at
         moved.reminders_planned_at = reminders.planning_moment(moved, at)
         moved.confirmation = Appointment.Confirmation.UNCONFIRMED
+    if needs_time and moved.series_id is not None:
+        moved.is_exception = True
     moved.version = former.version + 1
     moved.save()
     if acts is not None:
