@@ -191,7 +191,7 @@ class TestAgainstAnAbsence:
 class TestMix:
     def test_bookings_and_moves_leave_no_overlap_and_no_deadlock(self, desk: Desk) -> None:
         def hands(number: int) -> list[str]:
-            dice = random.Random(number)  # noqa: S311 - a repeatable mix, not a secret
+            dice = random.Random(number)
             mine, ends = [], []
             for _try in range(25):
                 start = clock(8) + timedelta(minutes=15 * dice.randrange(40))
