@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from uuid import uuid4
 
 from django.conf import settings
@@ -29,9 +30,18 @@ def client_address(request: HttpRequest) -> str | None:
         entries = [
             part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
         ]
-        if len(entries) >= hops:
+        if len(entries) >= hops and is_address(entries[-hops]):
             return entries[-hops]
     return request.META.get("REMOTE_ADDR") or None
+
+
+def is_address(text: str) -> bool:
+    """Say whether this is an address; a proxy set up otherwise than we were told passes on anything."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class RequestContextMiddleware:

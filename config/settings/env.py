@@ -36,8 +36,13 @@ def secret(name: str, least: int = 32) -> str:
     """Read a secret that has no default anywhere."""
     value: str = env.str(name, default="")
     if len(value) < least:
-        raise ImproperlyConfigured(f"{name} must be set and hold at least {least} characters")
+        raise ImproperlyConfigured(f"{name} must be set and hold at least {least} character(s)")
     return value
+
+
+def required(name: str) -> str:
+    """Read what has no default; an empty value is none."""
+    return secret(name, least=1)
 
 
 def flag(name: str, default: bool) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from config.settings.base import *
-from config.settings.env import env, flag, secret, whole_number
+from config.settings.env import flag, required, secret, whole_number
 
 DEBUG = False
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
-PUBLIC_URL = env.str("PUBLIC_URL").rstrip("/")
+ALLOWED_HOSTS = required("ALLOWED_HOSTS").split(",")
+PUBLIC_URL = required("PUBLIC_URL").rstrip("/")
+# Empty addresses would be taken for services on this machine.
+required("DATABASE_URL")
+required("REDIS_URL")
 METRICS_TOKEN = secret("METRICS_TOKEN", least=16)
 DISPATCH_KEY = secret("DISPATCH_KEY")
 
