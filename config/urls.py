@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView, TemplateView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.agenda.pages import answer_page, offer_page
 from apps.billing.pages import quote_page
@@ -76,5 +76,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 if settings.EXPOSE_DOCS:
     urlpatterns += [
         path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
-        path("api/v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+        path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     ]
