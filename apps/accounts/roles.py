@@ -100,6 +100,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "patients.export_patient": BILLERS,
     "patients.import_patient": MANAGERS,
     "patients.view_restricted_patient": MANAGERS,
+    "patients.add_emergencyaccess": PRESCRIBERS,
+    "patients.view_emergencyaccess": MANAGERS,
     "patients.view_patientcontact": DENTAL,
     "patients.add_patientcontact": DENTAL,
     "patients.view_consentform": DENTAL,

@@ -49,6 +49,7 @@ EXPECTED: dict[str, Row] = {
     "patients.patientcontact": Row(DENTAL),
     "patients.consentform": Row(DENTAL),
     "patients.alert": Row(DENTAL, "", CARE),
+    "patients.emergencyaccess": Row("dora"),
     "compliance.datarequest": Row("dora"),
     "agenda.appointment": Row(DENTAL, DENTAL, DENTAL),
     "agenda.appointmenttype": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
@@ -153,7 +154,10 @@ class TestWhoMay:
             client = browser(world.people[who])
             assert client.get(address(label, "change", obj.pk)).status_code == 404, who
             assert client.post(address(label, "change", obj.pk), {}).status_code in {403, 404}, who
-            assert address(label, "change", obj.pk) not in client.get(address(label, "changelist")).content.decode(), who
+            assert (
+                address(label, "change", obj.pk)
+                not in client.get(address(label, "changelist")).content.decode()
+            ), who
 
     def test_costs_the_same_for_one_row_and_for_fifty(self, world: World, browser, label: str) -> None:
         who = next(name for name in EXPECTED[label].view.split() if name in {"dora", "ana", "root"})

@@ -43,6 +43,7 @@ from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
 from apps.notifications.services import enqueue, suppress
+from apps.patients.models import EmergencyAccess
 from apps.patients.services import (
     add_alert,
     add_contact,
@@ -263,6 +264,14 @@ def a_contact(world: World, who: str, n: int) -> Any:
 @makes("patients.consentform")
 def a_consent(world: World, who: str, n: int) -> Any:
     return record_consent(actor=CASTING, patient=a_patient(world, who, n), at=world.at, kind="sms")
+
+
+@makes("patients.emergencyaccess")
+def an_emergency_access(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    at = world.at + timedelta(minutes=n)
+    values = {"opened_at": at, "expires_at": at + timedelta(hours=1), "reason": f"Allergie inconnue {n}"}
+    return EmergencyAccess.objects.create(practice=patient.practice, patient=patient, user=world.people[who], **values)
 
 
 @makes("patients.alert")

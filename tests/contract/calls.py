@@ -57,6 +57,9 @@ CALLS = {
     ),
     ("POST", "/patients"): Call("assistant", "", "patient", PERSON),
     ("PATCH", "/patients/{}"): Call("assistant", "patient", "patient", {"city": "Lyon"}),
+    ("POST", "/patients/{}/break-glass"): Call(
+        "practitioner", "restricted", "restricted", {"reason": "Saignement, allergies inconnues"}
+    ),
     ("POST", "/patients/{}/merge"): Call("practice_admin", "patient", "patient", {"duplicate": "<patient>"}),
     ("POST", "/patients/{}/alerts"): Call("practitioner", "patient", "alert", ALERT),
     ("POST", "/patients/{}/consents"): Call("assistant", "patient", "consent", {"kind": "sms"}),

@@ -24,6 +24,7 @@ from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice
 from apps.notifications.models import NotificationTemplate
+from apps.patients.models import Patient
 from tests.admin.world import MAKERS, World
 from tests.cast import CASTING, House, make_user
 
@@ -58,6 +59,12 @@ class Stage:
             insurer = self.insurers[0 if side == "own" else 1]
             return make_user(email, Role.INSURER_AGENT, "Una", insurer=insurer)
         return make_user(email, Role.ASSISTANT, "Una", practice=self.practice(side))
+
+    def a_restricted(self, side: str, role: str) -> Patient:
+        """Make a file that only the practice's administrator still reads."""
+        patient: Patient = MAKERS["patients.patient"](self.world, "ana" if side == "own" else "cleo", 0)
+        Patient.objects.filter(pk=patient.pk).update(restricted_at=timezone.now())
+        return patient
 
     def a_session(self, side: str, role: str) -> Session:
         """Log the caller in once more; for the other side, somebody else of the same house."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.admin import ServiceModelAdmin, service_action
 from apps.core.text import fold
-from apps.patients.models import Alert, ConsentForm, PatientContact
+from apps.patients.models import Alert, ConsentForm, EmergencyAccess, PatientContact
 from apps.patients.services import update_alert
 
 
@@ -56,6 +56,27 @@ class ConsentFormAdmin(OfPatientAdmin):
     list_display = ("kind", "decision", "shown_patient", "channel", "text_version", "decided_at")
     list_filter = ("kind", "decision", "channel")
     ordering = ("-decided_at", "-pk")
+
+
+@admin.register(EmergencyAccess)
+class EmergencyAccessAdmin(OfPatientAdmin):
+    """Restricted files opened in an emergency, for the practice's administrator to read."""
+
+    list_display = ("opened_at", "expires_at", "shown_patient", "shown_user", "shown_reason")
+    fields = ("shown_patient", "shown_user", "opened_at", "expires_at", "shown_reason")
+    readonly_fields = fields
+    list_select_related = ("patient", "user")
+    ordering = ("-opened_at", "-pk")
+
+    @admin.display(description=_("who"))
+    def shown_user(self, obj: EmergencyAccess) -> str:
+        """Return who opened the file."""
+        return str(obj.user.display_name)
+
+    @admin.display(description=_("reason"))
+    def shown_reason(self, obj: EmergencyAccess) -> str:
+        """Return why."""
+        return str(obj.reason)
 
 
 @admin.register(Alert)

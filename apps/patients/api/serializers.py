@@ -296,3 +296,18 @@ class BalanceOutput(AccountOutput):
     """A patient's account and their household's."""
 
     household = HouseholdBalance(allow_null=True)
+
+
+class BreakGlassInput(serializers.Serializer[Any]):
+    """Why a restricted file must be opened now."""
+
+    reason = serializers.CharField(min_length=10, max_length=500)
+
+
+class EmergencyAccessOutput(serializers.Serializer[Any]):
+    """Which file is open, and until when."""
+
+    id = serializers.UUIDField()
+    patient = serializers.UUIDField(source="patient_id")
+    opened_at = PracticeTimeField()
+    expires_at = PracticeTimeField()

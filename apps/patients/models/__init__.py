@@ -5,6 +5,16 @@ from __future__ import annotations
 from apps.patients.models.alerts import Alert
 from apps.patients.models.consents import ConsentForm
 from apps.patients.models.contacts import PatientContact
+from apps.patients.models.emergencies import EmergencyAccess
 from apps.patients.models.people import Household, Language, NameWord, Patient
 
-__all__ = ["Alert", "ConsentForm", "Household", "Language", "NameWord", "Patient", "PatientContact"]
+__all__ = [
+    "Alert",
+    "ConsentForm",
+    "EmergencyAccess",
+    "Household",
+    "Language",
+    "NameWord",
+    "Patient",
+    "PatientContact",
+]

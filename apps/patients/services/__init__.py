@@ -6,6 +6,7 @@ from apps.patients.services.alerts import add_alert, update_alert
 from apps.patients.services.consents import record_consent, state_of
 from apps.patients.services.contacts import add_contact, end_contact, update_contact
 from apps.patients.services.duplicates import PossibleDuplicate, find_duplicates
+from apps.patients.services.emergencies import break_glass
 from apps.patients.services.erasing import request_erasure
 from apps.patients.services.households import create_household, update_household
 from apps.patients.services.merging import merge_patients
@@ -21,6 +22,7 @@ __all__ = [
     "add_alert",
     "add_contact",
     "archive_patient",
+    "break_glass",
     "create_household",
     "end_contact",
     "find_duplicates",

@@ -12,7 +12,7 @@ from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.patients.hooks import patient_merge, patient_reach_changed
-from apps.patients.models import Alert, ConsentForm, Household, Patient, PatientContact
+from apps.patients.models import Alert, ConsentForm, EmergencyAccess, Household, Patient, PatientContact
 from apps.patients.search import search_fields
 
 # What the kept record takes over where it says nothing itself.
@@ -67,7 +67,7 @@ def merge_patients(*, actor: Viewer, kept: Patient, merged: Patient, at: datetim
 
 def move_own_rows(kept: Patient, merged: Patient) -> None:
     """Move what this app keeps about a patient."""
-    for model in (PatientContact, ConsentForm, Alert):
+    for model in (PatientContact, ConsentForm, Alert, EmergencyAccess):
         model.objects.filter(patient=merged).update(patient=kept)
     Household.objects.filter(guarantor=merged).update(guarantor=kept)
     Patient.objects.filter(merged_into=merged).update(merged_into=kept)
