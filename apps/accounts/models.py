@@ -61,7 +61,7 @@ class User(AbstractBaseUser, BaseModel):
     mfa_enabled_at = models.DateTimeField(_("second factor since"), null=True, blank=True, editable=False)
 
     is_superuser: ClassVar[bool] = False
-    audit_clear: ClassVar[frozenset[str]] = frozenset(
+    audit_clear = frozenset(
         {
             "role",
             "is_active",
@@ -216,7 +216,7 @@ class MfaDevice(BaseModel):
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
     last_step = models.BigIntegerField(_("step of the last code"), default=0)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset({"user", "confirmed_at", "last_step"})
+    audit_clear = frozenset({"user", "confirmed_at", "last_step"})
     objects = FactorQuerySet.as_manager()
 
     class Meta:
@@ -234,7 +234,7 @@ class RecoveryCode(BaseModel):
     code_hash = models.CharField(_("fingerprint"), max_length=67)
     used_at = models.DateTimeField(_("used"), null=True, blank=True)
 
-    audit_clear: ClassVar[frozenset[str]] = frozenset({"user", "used_at"})
+    audit_clear = frozenset({"user", "used_at"})
     objects = FactorQuerySet.as_manager()
 
     class Meta:
