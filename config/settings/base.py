@@ -285,6 +285,7 @@ SPECTACULAR_SETTINGS = {
         "AppointmentStatusEnum": "apps.agenda.models.Appointment.Status",
         "ConfidenceEnum": "apps.catalog.models.Act.Confidence",
         "ConsentChannelEnum": "apps.patients.models.ConsentForm.Channel",
+        "ConsentDecisionEnum": "apps.patients.models.ConsentForm.Decision",
         "ConsentKindEnum": "apps.patients.models.ConsentForm.Kind",
         "DataRequestKindEnum": "apps.compliance.models.DataRequest.Kind",
         "DataRequestStatusEnum": "apps.compliance.models.DataRequest.Status",
