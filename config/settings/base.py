@@ -174,6 +174,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "messages"},
     },
     "render-documents": {"task": "billing.render_due", "schedule": 10.0, "options": {"queue": "documents"}},
+    "expire-quotes": {
+        "task": "billing.expire_quotes",
+        "schedule": crontab(hour=1, minute=10),
+        "options": {"queue": "documents"},
+    },
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 30.0, "options": {"queue": "events"}},
     "purge-idempotency": {
         "task": "core.purge_idempotency",

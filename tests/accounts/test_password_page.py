@@ -23,4 +23,6 @@ class TestPasswordPage:
     def test_holds_no_inline_script(self) -> None:
         answer = Client().get("/account/password")
         assert re.findall(r"<script(?![^>]*\bsrc=)", answer.content.decode()) == []
-        assert "unsafe-inline" not in re.search(r"script-src ([^;]*)", answer["Content-Security-Policy"]).group(1)
+        assert "unsafe-inline" not in re.search(
+            r"script-src ([^;]*)", answer["Content-Security-Policy"]
+        ).group(1)

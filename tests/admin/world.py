@@ -271,7 +271,9 @@ def an_emergency_access(world: World, who: str, n: int) -> Any:
     patient = a_patient(world, who, n)
     at = world.at + timedelta(minutes=n)
     values = {"opened_at": at, "expires_at": at + timedelta(hours=1), "reason": f"Allergie inconnue {n}"}
-    return EmergencyAccess.objects.create(practice=patient.practice, patient=patient, user=world.people[who], **values)
+    return EmergencyAccess.objects.create(
+        practice=patient.practice, patient=patient, user=world.people[who], **values
+    )
 
 
 @makes("patients.alert")

@@ -25,7 +25,9 @@ def browser(acting):
 class TestFees:
     def test_are_set_changed_and_taken_back_through_the_service(self, browser, dora, practice, catalogue):
         client, act = browser(dora), catalogue["HBLD734"]
-        answer = client.post(reverse("admin:catalog_practicefee_add"), {"act": str(act.pk), "price": "700,00"})
+        answer = client.post(
+            reverse("admin:catalog_practicefee_add"), {"act": str(act.pk), "price": "700,00"}
+        )
         assert answer.status_code == 302, answer.context["errors"]
         fee = PracticeFee.objects.get()
         assert (fee.practice_id, fee.act_id, fee.price) == (practice.pk, act.pk, 70000)

@@ -70,7 +70,7 @@ class Stage:
         """Log the caller in once more; for the other side, somebody else of the same house."""
         user = self.people[role] if side == "own" else self.a_user("own", role)
         open_session(actor=user, user=user, at=timezone.now())
-        return Session.objects.filter(user=user).order_by("issued_at", "pk").last()  # type: ignore[return-value]  # just opened
+        return Session.objects.filter(user=user).order_by("issued_at", "pk").last()
 
     def a_insurer(self, side: str, role: str) -> Insurer:
         """Return one's own insurer, or the other one."""

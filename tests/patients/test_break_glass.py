@@ -42,7 +42,9 @@ class TestBreakGlass:
             EmergencyAccess.objects.update(opened_at=past - timedelta(hours=1), expires_at=past)
         assert api(ana).get(path(restricted)).status_code == 404
 
-    def test_is_remembered_and_shown_to_the_administrator(self, api, ana, dora, client, acting, restricted) -> None:
+    def test_is_remembered_and_shown_to_the_administrator(
+        self, api, ana, dora, client, acting, restricted
+    ) -> None:
         api(ana).post(path(restricted, "/break-glass"), REASON)
         access = EmergencyAccess.objects.get()
         entry = AuditEntry.objects.about(access).get()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -65,8 +66,12 @@ class EmergencyAccessAdmin(OfPatientAdmin):
     list_display = ("opened_at", "expires_at", "shown_patient", "shown_user", "shown_reason")
     fields = ("shown_patient", "shown_user", "opened_at", "expires_at", "shown_reason")
     readonly_fields = fields
-    list_select_related = ("patient", "user")
     ordering = ("-opened_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load who opened the file with it."""
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("user")
+        return rows
 
     @admin.display(description=_("who"))
     def shown_user(self, obj: EmergencyAccess) -> str:

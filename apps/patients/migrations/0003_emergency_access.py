@@ -8,33 +8,88 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('directory', '0001_initial'),
-        ('patients', '0002_triggers'),
+        ("directory", "0001_initial"),
+        ("patients", "0002_triggers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EmergencyAccess',
+            name="EmergencyAccess",
             fields=[
-                ('id', models.UUIDField(default=apps.core.models.new_id, editable=False, primary_key=True, serialize=False, verbose_name='identifier')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='last changed')),
-                ('reason', apps.core.fields.EncryptedTextField(context='patients.emergency_access.reason', max_length=500, verbose_name='reason')),
-                ('opened_at', models.DateTimeField(verbose_name='opened at')),
-                ('expires_at', models.DateTimeField(verbose_name='ends at')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='emergency_accesses', to='patients.patient', verbose_name='patient')),
-                ('practice', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.practice', verbose_name='practice')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='who')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.core.models.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="identifier",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="last changed")),
+                (
+                    "reason",
+                    apps.core.fields.EncryptedTextField(
+                        context="patients.emergency_access.reason", max_length=500, verbose_name="reason"
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(verbose_name="opened at")),
+                ("expires_at", models.DateTimeField(verbose_name="ends at")),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="emergency_accesses",
+                        to="patients.patient",
+                        verbose_name="patient",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="directory.practice",
+                        verbose_name="practice",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="who",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'emergency access',
-                'verbose_name_plural': 'emergency accesses',
-                'default_permissions': ('add', 'view'),
-                'indexes': [models.Index(models.F('user'), models.F('patient'), models.F('expires_at'), name='patients_emergency_current'), models.Index(models.F('practice'), models.OrderBy(models.F('opened_at'), descending=True), name='patients_emergency_list')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('opened_at__lt', models.F('expires_at'))), name='patients_emergency_ends_later')],
+                "verbose_name": "emergency access",
+                "verbose_name_plural": "emergency accesses",
+                "default_permissions": ("add", "view"),
+                "indexes": [
+                    models.Index(
+                        models.F("user"),
+                        models.F("patient"),
+                        models.F("expires_at"),
+                        name="patients_emergency_current",
+                    ),
+                    models.Index(
+                        models.F("practice"),
+                        models.OrderBy(models.F("opened_at"), descending=True),
+                        name="patients_emergency_list",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("opened_at__lt", models.F("expires_at"))),
+                        name="patients_emergency_ends_later",
+                    )
+                ],
             },
         ),
     ]
