@@ -21,6 +21,7 @@ from apps.billing.admin.inlines import (
     IssuedItemInline,
     IssuedShareInline,
 )
+from apps.billing.admin.languages import LanguageChoiceMixin
 from apps.billing.models import Invoice
 from apps.billing.models.invoices import Payer
 from apps.billing.services import (
@@ -56,7 +57,7 @@ def is_creditable(invoice: Invoice) -> bool:
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ServiceModelAdmin):
+class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     """Fee notes and credit notes: written, issued, printed, sent, credited."""
 
     create_service = create_draft

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import MoneyText, read, shown
+from apps.billing.admin.languages import LanguageChoiceMixin
 from apps.billing.models import Quote, QuoteItem
 from apps.billing.services import (
     QuoteLine,
@@ -102,7 +103,7 @@ class IssuedQuoteItemInline(ServiceTabularInline):
 
 
 @admin.register(Quote)
-class QuoteAdmin(ServiceModelAdmin):
+class QuoteAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     """Quotes: written, issued, decided."""
 
     create_service = create_quote
