@@ -33,6 +33,13 @@ def in_calendar(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def day_in_calendar(day: date) -> date:
+    """Return a day that other days can be counted from."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise OutOfCalendar
+    return day
+
+
 def from_wall_clock(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return the UTC moment of a naive local time: refused when skipped, the first one when it comes twice."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:

@@ -16,6 +16,8 @@ function nameBoxes() {
 }
 
 addEventListener("load", () => {
+  // The import and export buttons are a row of links, whatever the theme calls it.
+  for (const tools of document.querySelectorAll("ul.object-tools")) tools.setAttribute("role", "presentation");
   nameBoxes();
   new MutationObserver(nameBoxes).observe(document.body, { childList: true, subtree: true });
 });

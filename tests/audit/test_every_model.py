@@ -43,7 +43,11 @@ def filled(model: type[models.Model]) -> Any:
     """Build an instance with something in every field; texts that may not show carry the marker."""
     values: dict[str, Any] = {}
     for field in model._meta.concrete_fields:
-        if field.primary_key or field.attname in {"created_at", "updated_at", "deleted_at"}:
+        if (
+            field.primary_key
+            or field.generated
+            or field.attname in {"created_at", "updated_at", "deleted_at"}
+        ):
             continue
         values[field.attname] = value_for(model, field)
     return model(**values)

@@ -57,9 +57,6 @@ CALLS = {
     ),
     ("POST", "/patients"): Call("assistant", "", "patient", PERSON),
     ("PATCH", "/patients/{}"): Call("assistant", "patient", "patient", {"city": "Lyon"}),
-    ("POST", "/patients/{}/break-glass"): Call(
-        "practitioner", "restricted", "restricted", {"reason": "Saignement, allergies inconnues"}
-    ),
     ("POST", "/patients/{}/merge"): Call("practice_admin", "patient", "patient", {"duplicate": "<patient>"}),
     ("POST", "/patients/{}/alerts"): Call("practitioner", "patient", "alert", ALERT),
     ("POST", "/patients/{}/consents"): Call("assistant", "patient", "consent", {"kind": "sms"}),
@@ -93,10 +90,25 @@ CALLS = {
     ("POST", "/invoices/{}/payments"): Call(
         "assistant", "issued", "payment", {"payer": "patient", "method": "card", "amount": 700}
     ),
+    ("POST", "/recalls"): Call("assistant", "", "recall", {"patient": "<patient>", "type": "<recall_type>"}),
+    ("PATCH", "/recalls/{}"): Call("assistant", "recall", "recall", {"note": "Plutôt le soir"}),
+    ("POST", "/waitlist"): Call("assistant", "", "waiting", {"patient": "<patient>", "type": "<type>"}),
+    ("PATCH", "/waitlist/{}"): Call("assistant", "waiting", "waiting", {"note": "Plutôt le matin"}),
+    ("PATCH", "/quotes/{}"): Call("practitioner", "offer", "quote", {"language": "en"}),
+    ("POST", "/quotes/{}/refuse"): Call("practitioner", "offered", "quote", {"reason": "Trop cher"}),
     ("POST", "/payments/{}/refund"): Call("practice_admin", "receipt", "payment", {"reason": "Trop perçu"}),
 }
 # Bodies of one's own account, held by tests/accounts, and of signed callers, held by tests/notifications.
 ELSEWHERE = ("/auth/", "/webhooks/", "/jobs/")
+
+
+# Bodies that only a scene of their own can fill: keys inside lists, free times, money received, signatures. Their foreign
+# references are held where they are built, in tests/agenda, tests/billing and tests/patients.
+SCENES = {
+    ("POST", "/appointments/series"), ("PATCH", "/appointments/series/{}"), ("POST", "/waitlist/{}/offer"),
+    ("POST", "/recalls/{}/attempts"), ("POST", "/quotes"), ("POST", "/quotes/{}/accept"), ("POST", "/closings"),
+    ("POST", "/deposits"), ("POST", "/patients/{}/break-glass"),
+}  # fmt: skip
 
 
 def inputs() -> dict[tuple[str, str], type[serializers.Serializer[Any]]]:
@@ -110,8 +122,11 @@ def inputs() -> dict[tuple[str, str], type[serializers.Serializer[Any]]]:
         )
         for method, action in view.actions.items():
             shape = getattr(view.cls, "inputs", {}).get(action)
-            if shape is not None and method != "get" and not path.startswith(ELSEWHERE):
-                found[method.upper(), path] = shape
+            here = (method.upper(), path)
+            if method in {"get", "head"} or here in SCENES or path.startswith(ELSEWHERE):
+                continue
+            if shape is not None:
+                found[here] = shape
     return found
 
 

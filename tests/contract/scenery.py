@@ -163,6 +163,7 @@ KINDS = {
     "appointment": "agenda.appointment",
     "type": "agenda.appointmenttype",
     "recall": "agenda.recall",
+    "recall_type": "agenda.recalltype",
     "series": "agenda.series",
     "waiting": "agenda.waitlistentry",
     "job": "notifications.notificationjob",

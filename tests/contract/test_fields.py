@@ -44,6 +44,11 @@ REFERENCES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/invoices"): {
         "patient": "patient", "practitioner": "practitioner", "items[].treatment": "treatment",
     },
+    ("POST", "/recalls"): {"patient": "patient", "type": "recall_type", "practitioner": "practitioner"},
+    ("PATCH", "/recalls/{}"): {"practitioner": "practitioner"},
+    ("POST", "/waitlist"): {"patient": "patient", "type": "type", "practitioner": "practitioner"},
+    ("PATCH", "/waitlist/{}"): {"type": "type", "practitioner": "practitioner"},
+    ("PATCH", "/quotes/{}"): {"practitioner": "practitioner"},
     ("PATCH", "/invoices/{}"): {"practitioner": "practitioner", "items[].treatment": "treatment"},
 }  # fmt: skip
 EVERYBODYS = re.compile(r"(^|\.)(act|acts\[\]|insurer)$")
@@ -53,11 +58,18 @@ MODELS = {
     "absence": "agenda.Absence", "act": "catalog.Act", "alert": "patients.Alert", "appointment": "agenda.Appointment",
     "consent": "patients.ConsentForm", "contact": "patients.PatientContact", "insurer": "directory.Insurer",
     "invoice": "billing.Invoice", "job": "notifications.NotificationJob", "note": "agenda.AppointmentNote",
-    "patient": "patients.Patient", "payment": "billing.Payment", "practitioner": "directory.Practitioner",
+    "patient": "patients.Patient", "quote": "billing.Quote", "recall": "agenda.Recall",
+    "waiting": "agenda.WaitlistEntry", "payment": "billing.Payment", "practitioner": "directory.Practitioner",
     "room": "directory.Room", "template": "notifications.NotificationTemplate", "treatment": "clinical.Treatment",
     "type": "agenda.AppointmentType", "user": "accounts.User",
 }  # fmt: skip
-FOREIGN_KINDS = {"consent": "alert", "note": "noted", "invoice": "issued", "payment": "receipt"}
+FOREIGN_KINDS = {
+    "quote": "offer",
+    "consent": "alert",
+    "note": "noted",
+    "invoice": "issued",
+    "payment": "receipt",
+}
 
 
 @pytest.fixture

@@ -27,6 +27,10 @@ LISTS = {
     "/data-requests": ("", "data_request"),
     "/health": ("", "-"),
     "/insurers": ("", "-"),
+    "/accounting/fec": ("", "-"),
+    "/accounting/journal.csv": ("", "-"),
+    "/closings": ("", "-"),
+    "/quotes": ("", "offer"),
     "/invoices": ("", "draft"),
     "/notifications/jobs": ("", "job"),
     "/notifications/logs": ("", "-"),
@@ -54,7 +58,7 @@ def stage(ana, cleo, house, other_house, insurer, other_insurer, at) -> Stage:
 
 def fill(stage: Stage, side: str, role: str) -> dict[str, Model]:
     """Make a row of every kind on one side."""
-    kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job"]
+    kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer"]
     return {kind: stage.make(kind, side, role) for kind in kinds}
 
 

@@ -24,9 +24,9 @@ FLAGS = (
 ).split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless; closed with its module, because its event loop holds this thread."""
     if shutil.which(CHROMIUM) is None:
         pytest.fail(f"{CHROMIUM} is missing: apt-get install chromium")
     # Playwright's loop lives in this thread; Django would take it for asynchronous code.
@@ -59,6 +59,10 @@ class Desk:
         answer = self.page.goto(self.url + path)
         assert answer is not None
         assert answer.status == 200, (path, answer.status)
+
+    def save(self) -> None:
+        """Send the form as a click on its button does, wherever the button has scrolled to."""
+        self.page.locator("button[name=_save]").dispatch_event("click")
 
     def accessibility_faults(self) -> list[str]:
         """Return axe's critical and serious findings."""

@@ -9,7 +9,7 @@ from apps.patients.models import Patient
 from tests.cast import House
 from tests.e2e.conftest import Desk
 
-pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser"), pytest.mark.django_db(transaction=True)]
 
 
 class TestFrontDesk:
@@ -20,7 +20,7 @@ class TestFrontDesk:
         page.fill("input[name=first_name]", "Élise")
         page.fill("input[name=last_name]", "Guérin")
         page.fill("input[name=phone]", "06 39 98 11 22")
-        page.click("button[name=_save], input[name=_save]")
+        desk.save()
         page.wait_for_url("**/admin/patients/patient/")
         patient = Patient.objects.get(last_name="Guérin")
         assert patient.phone == "+33639981122"
@@ -36,8 +36,10 @@ class TestFrontDesk:
         desk.page.fill("input[name=first_name]", "Paul")
         desk.page.fill("input[name=last_name]", "Roux")
         desk.page.fill("input[name=phone]", "12")
-        desk.page.click("button[name=_save], input[name=_save]")
-        desk.page.wait_for_load_state()
+        desk.save()
+        desk.page.wait_for_selector(
+            ".errorlist, .errornote, [id$=_error], ul.errorlist, [role=alert]", state="attached"
+        )
         assert "téléphone" in desk.page.inner_text("main, #main, body").lower()
         assert not Patient.objects.filter(last_name="Roux").exists()
 

@@ -19,7 +19,7 @@ from apps.agenda.models import Recall, RecallAttempt, RecallType
 from apps.agenda.querysets import RecallQuerySet
 from apps.agenda.selectors import recalls_of
 from apps.agenda.services.recalls import change_recall, create_recall, note_attempt
-from apps.core.api.fields import PracticeTimeField, VisibleKeyField, zone_of
+from apps.core.api.fields import DayField, PracticeTimeField, VisibleKeyField, zone_of
 from apps.core.api.views import BaseViewSet
 from apps.directory.models import Practitioner
 from apps.patients.models import Patient
@@ -67,9 +67,9 @@ class RecallFields(serializers.Serializer[Any]):
     """What may be set of a recall."""
 
     practitioner = VisibleKeyField(Practitioner, required=False, allow_null=True)
-    previous_on = serializers.DateField(required=False, allow_null=True)
-    override_on = serializers.DateField(required=False, allow_null=True)
-    snoozed_until = serializers.DateField(required=False, allow_null=True)
+    previous_on = DayField(required=False, allow_null=True)
+    override_on = DayField(required=False, allow_null=True)
+    snoozed_until = DayField(required=False, allow_null=True)
     note = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
 

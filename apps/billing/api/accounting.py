@@ -21,6 +21,7 @@ from apps.billing.services import close_period, record_deposit
 from apps.billing.services.exporting import REPORTS, fec_lines, fec_name, journal_lines, record_export
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField
 from apps.core.api.views import BaseViewSet
+from apps.core.clock import day_in_calendar
 from apps.core.errors import InvalidInput
 from apps.core.storage import attachment
 
@@ -163,6 +164,9 @@ class AccountingViewSet(BaseViewSet):
         if unknown:
             raise InvalidInput(**{name: ["?"] for name in unknown})
         shape.is_valid(raise_exception=True)
+        for value in shape.validated_data.values():
+            if isinstance(value, date):
+                day_in_calendar(value)
         return dict(shape.validated_data)
 
     @extend_schema(parameters=[YearInput], responses={(200, "text/plain"): OpenApiTypes.BINARY})

@@ -14,7 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.core.clock import from_wall_clock, in_calendar
+from apps.core.clock import day_in_calendar, from_wall_clock, in_calendar
 from apps.core.errors import InvalidInput
 
 
@@ -58,6 +58,19 @@ def zone_of(serializer_context: Mapping[str, Any]) -> ZoneInfo:
     request = serializer_context.get("request")
     practice = getattr(getattr(request, "user", None), "practice", None)
     return practice.zone if practice is not None else ZoneInfo("Europe/Paris")
+
+
+@extend_schema_field(OpenApiTypes.DATE)
+class DayField(serializers.DateField):
+    """A day that other days are counted from; one beyond the calendar's years is refused."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the day."""
+        day = super().to_internal_value(value)
+        try:
+            return day_in_calendar(day)
+        except InvalidInput as error:
+            raise serializers.ValidationError(error.message) from error
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

@@ -69,8 +69,8 @@ class EmergencyAccessAdmin(OfPatientAdmin):
     ordering = ("-opened_at", "-pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load who opened the file with it."""
-        rows: QuerySet[Any] = super().get_queryset(request).select_related("user")
+        """Load whose file it is and who opened it."""
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("patient", "user")
         return rows
 
     @admin.display(description=_("who"))
