@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TESTENV := env -u DATABASE_URL -u REDIS_URL -u DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test e2e check fmt lint types layers migrations schema-check translations \
+.PHONY: help setup setup-test run test test-restarts e2e check fmt lint types layers migrations schema-check translations \
 	security audit-dependencies migrate seed demo-large schema figures bench lock
 
 help:  ## Show the commands
@@ -26,8 +26,11 @@ setup-test:
 run: setup  ## Set up, start everything, load demo data on first start
 	@exec $(PY) manage.py dev
 
-test: check  ## Set up, then lint, types, layers and the whole test suite
-	$(TESTENV) $(PY) -m pytest -n $(JOBS)
+test: check  ## Set up, then lint, types, layers and the test suite
+	$(TESTENV) $(PY) -m pytest -n $(JOBS) -m "not restarts"
+
+test-restarts: setup-test  ## Stop and start a whole development site; alone on the machine, its stop is timed
+	$(TESTENV) $(PY) -m pytest -n 0 -m restarts
 
 e2e: setup-test  ## Only the browser tests
 	$(TESTENV) $(PY) -m pytest -n $(JOBS) -m e2e
