@@ -137,15 +137,20 @@ def _load_demo(data: Path) -> None:
 def _run(services: Services, data: Path, address: str) -> int:
     from honcho.manager import Manager  # not in the image: only this command needs it
 
-    manager = Manager()
+    class Site(Manager):  # type: ignore[misc]  # honcho ships no types
+        def _start(self) -> None:
+            # Honcho forks: a thread that runs then could leave its locks held, for ever, in the children.
+            super()._start()
+            for work in (lambda: _announce(data, address), lambda: _guard(services)):
+                threading.Thread(target=work, daemon=True).start()
+
+    manager = Site()
     for role in ("web", "worker", "beat"):
         words = [sys.executable, "-m", "config.watch", role, str(os.getpid())]
         manager.add_process(
             role, f"exec {shlex.join(words)}", env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=REPOSITORY
         )
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    for work in (lambda: _announce(data, address), lambda: _guard(services)):
-        threading.Thread(target=work, daemon=True).start()
     manager.loop()
     stopped_by_hand = manager.returncode in {130, 143}
     return 0 if stopped_by_hand else int(manager.returncode or 0)
