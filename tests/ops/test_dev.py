@@ -245,8 +245,8 @@ class TestDev:
             assert site.patients() == before
             assert "first start only" not in second.log.read_text()
         finally:
-            stopped = second.stop(signal.SIGTERM)
-        assert stopped == 0
+            ended = second.stop(signal.SIGTERM)
+        assert ended == 0
         assert took < 60
 
     def test_starts_after_a_kill_9_of_its_supervisor(self, stopped: Running, site: Site) -> None:
