@@ -27,9 +27,9 @@ run: setup  ## Set up, start everything, load demo data on first start
 	@exec $(PY) manage.py dev
 
 test: check  ## Set up, then lint, types, layers and the test suite
-	$(TESTENV) $(PY) -m pytest -n $(JOBS) -m "not restarts"
+	$(TESTENV) $(PY) -m pytest -n $(JOBS)
 
-test-restarts: setup-test  ## Stop and start a whole development site; alone on the machine, its stop is timed
+test-restarts: setup-test  ## Only the starts, stops and kills of a whole development site
 	$(TESTENV) $(PY) -m pytest -n 0 -m restarts
 
 e2e: setup-test  ## Only the browser tests

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("apps", "config", "locale", "static", "templates", "manage.py")
 # The first start loads the demo practice; a busy machine takes minutes.
 START_SECONDS = 480
-STOP_SECONDS = 40
+STOP_SECONDS = 90
 
 
 @dataclass
