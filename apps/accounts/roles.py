@@ -38,6 +38,10 @@ BILLERS = frozenset({Role.PRACTITIONER, Role.PRACTICE_ADMIN})
 HOUSE_ADMINS = frozenset({Role.PRACTICE_ADMIN, Role.INSURER_ADMIN, Role.ADMIN})
 SETTINGS = frozenset({Role.PRACTICE_ADMIN, Role.ADMIN})
 EVERYONE = frozenset(Role)
+INSURER_HEADS = frozenset({Role.INSURER_ADMIN})
+# Both sides of the payer network, and those of them who read what is settled.
+NETWORK = INSURER_ROLES | PRACTICE_ROLES
+SETTLED = NETWORK - CARE
 
 # Which roles work in which kind of practice.
 ROLES_BY_KIND: dict[str, frozenset[Role]] = {
@@ -139,6 +143,10 @@ MATRIX: dict[str, frozenset[Role]] = {
     "agenda.delete_waitlistentry": DENTAL,
     "agenda.view_waitlistoffer": DENTAL,
     "agenda.add_waitlistoffer": DENTAL,
+    "agenda.view_pinnedvisit": DENTAL,
+    "agenda.add_pinnedvisit": DENTAL,
+    "agenda.change_pinnedvisit": DENTAL,
+    "agenda.delete_pinnedvisit": DENTAL,
     "agenda.view_recalltype": DENTAL,
     "agenda.add_recalltype": MANAGERS,
     "agenda.change_recalltype": MANAGERS,
@@ -184,6 +192,54 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.view_payment": DENTAL,
     "billing.add_payment": DENTAL,
     "billing.refund_payment": MANAGERS,
+    # payer network
+    "insurance.view_adherent": NETWORK,
+    "insurance.add_adherent": INSURER_HEADS,
+    "insurance.change_adherent": INSURER_HEADS,
+    "insurance.view_contract": NETWORK,
+    "insurance.add_contract": INSURER_HEADS,
+    "insurance.change_contract": INSURER_HEADS,
+    "insurance.view_contractmember": NETWORK,
+    "insurance.add_contractmember": INSURER_HEADS,
+    "insurance.change_contractmember": INSURER_HEADS,
+    "insurance.view_patientcoverage": DENTAL,
+    "insurance.add_patientcoverage": DENTAL,
+    "insurance.change_patientcoverage": DENTAL,
+    "insurance.view_convention": NETWORK - {Role.ASSISTANT},
+    "insurance.add_convention": INSURER_HEADS,
+    "insurance.change_convention": INSURER_HEADS,
+    "insurance.view_bareme": NETWORK - {Role.ASSISTANT},
+    "insurance.add_bareme": INSURER_HEADS,
+    "insurance.view_claim": NETWORK,
+    "insurance.view_claimitem": NETWORK,
+    "insurance.submit_pharmacy_claim": frozenset({Role.PHARMACIST}),
+    "insurance.submit_consultation_claim": frozenset({Role.DOCTOR, Role.CLINIC_ADMIN}),
+    "insurance.submit_hospitalization_claim": frozenset({Role.CLINIC_ADMIN}),
+    "insurance.submit_laboratory_claim": frozenset({Role.LAB_MANAGER}),
+    "insurance.submit_dental_claim": BILLERS,
+    "insurance.confirm_claim": PRACTICE_ROLES - {Role.ASSISTANT},
+    "insurance.void_claim": PRACTICE_ROLES - {Role.ASSISTANT},
+    "insurance.decide_claim": INSURER_ROLES,
+    "insurance.unblock_claim": INSURER_HEADS,
+    "insurance.reverse_claim": INSURER_HEADS,
+    "insurance.view_claimadjudication": INSURER_ROLES,
+    "insurance.view_claimreview": INSURER_ROLES,
+    "insurance.view_claimflag": INSURER_ROLES | {Role.ADMIN},
+    "insurance.change_claimflag": INSURER_ROLES,
+    "insurance.view_contractbalance": INSURER_ROLES,
+    "insurance.view_balanceentry": INSURER_ROLES,
+    "insurance.view_reconciliation": SETTLED,
+    "insurance.view_reconciliationprovider": SETTLED,
+    "insurance.view_reconciliationline": SETTLED,
+    "insurance.view_retention": SETTLED,
+    "insurance.generate_reconciliation": INSURER_HEADS,
+    "insurance.send_reconciliation": INSURER_HEADS,
+    "insurance.pay_reconciliation": INSURER_HEADS,
+    "insurance.cancel_reconciliation": INSURER_HEADS,
+    "insurance.dispute_reconciliationline": SETTLED - {Role.INSURER_AGENT},
+    "insurance.view_dispute": SETTLED,
+    "insurance.add_dispute": SETTLED - {Role.INSURER_AGENT},
+    "insurance.decide_dispute": INSURER_HEADS,
     # messages
     "notifications.view_notificationtemplate": DENTAL,
     "notifications.add_notificationtemplate": MANAGERS,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.agenda.live import announce
-from apps.agenda.models import Appointment, Occupancy, Recall, Series, WaitlistEntry
+from apps.agenda.models import Appointment, Occupancy, PinnedVisit, Recall, Series, WaitlistEntry
 from apps.agenda.services.reminders import CAUSE, LAST_CALL, follow_patient
 from apps.core.scope import Viewer
 from apps.notifications.models import NotificationLog
@@ -98,6 +98,7 @@ def move_to_patient(actor: Viewer, kept: Patient, merged: Patient, at: datetime)
     Recall.objects.filter(patient=merged).update(patient=kept)
     Series.objects.filter(patient=merged).update(patient=kept)
     WaitlistEntry.objects.filter(patient=merged).update(patient=kept)
+    PinnedVisit.objects.filter(patient=merged).update(patient=kept)
     moved = list(Appointment.objects.filter(patient=merged).order_by("pk").values_list("pk", flat=True))
     Appointment.objects.filter(pk__in=moved).update(patient=kept, version=F("version") + 1)
     for visit in Appointment.objects.filter(pk__in=moved).upcoming(at):

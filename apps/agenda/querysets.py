@@ -92,6 +92,18 @@ class RecallQuerySet(PatientRowQuerySet):
         return fresh.filter(Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=today))
 
 
+class PinnedQuerySet(PatientRowQuerySet):
+    """Visits without a time."""
+
+    def waiting(self) -> Self:
+        """Return those for which a time is still looked for."""
+        return self.filter(status="pinned")
+
+    def in_order(self) -> Self:
+        """Order by urgency, then by age."""
+        return self.order_by(F("priority").desc(), "pinned_at", "pk")
+
+
 class OccupancyQuerySet(BaseQuerySet[Any]):
     """Held time; derived from appointments and rewritten with them."""
 

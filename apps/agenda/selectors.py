@@ -18,13 +18,14 @@ from apps.agenda.models import (
     Appointment,
     AppointmentNote,
     AppointmentType,
+    PinnedVisit,
     Recall,
     RecallAttempt,
     Series,
     WaitlistEntry,
     WaitlistOffer,
 )
-from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet, RecallQuerySet
+from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet, PinnedQuerySet, RecallQuerySet
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Practitioner
@@ -75,6 +76,12 @@ def waitlist_of(*, viewer: Viewer) -> PatientRowQuerySet:
     offers = Prefetch("offers", WaitlistOffer.objects.order_by("-offered_at", "-pk"))
     rows = WaitlistEntry.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
     return rows.prefetch_related(offers).order_by(F("priority").desc(), "requested_at", "pk")
+
+
+def pinned_of(*, viewer: Viewer) -> PinnedQuerySet:
+    """Return visits without a time, the most urgent and then the oldest first."""
+    rows: PinnedQuerySet = PinnedVisit.objects.visible_to(viewer)
+    return rows.select_related("patient", "type", "practitioner").in_order()
 
 
 def recalls_of(*, viewer: Viewer) -> RecallQuerySet:

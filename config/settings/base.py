@@ -31,6 +31,7 @@ APP_INDEX_KEY = secret("APP_INDEX_KEY")
 JWT_SIGNING_KEY = secret("JWT_SIGNING_KEY")
 LINK_SIGNING_KEY = secret("LINK_SIGNING_KEY")
 DISPATCH_KEY = env.str("DISPATCH_KEY", default=LINK_SIGNING_KEY)
+LEDGER_SIGNING_KEY = env.str("LEDGER_SIGNING_KEY", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 DEBUG = False
@@ -70,6 +71,7 @@ INSTALLED_APPS = [
     "apps.patients",
     "apps.agenda",
     "apps.clinical",
+    "apps.insurance",
     "apps.billing",
     "apps.compliance",
     "apps.demo",
@@ -294,6 +296,11 @@ SPECTACULAR_SETTINGS = {
         "ConsentKindEnum": "apps.patients.models.ConsentForm.Kind",
         "DataRequestKindEnum": "apps.compliance.models.DataRequest.Kind",
         "DataRequestStatusEnum": "apps.compliance.models.DataRequest.Status",
+        "BalanceEntryKindEnum": "apps.insurance.models.BalanceEntry.Kind",
+        "CareTypeEnum": "apps.insurance.models.CareType",
+        "ClaimStatusEnum": "apps.insurance.models.Claim.Status",
+        "ContractStatusEnum": "apps.insurance.models.Contract.Status",
+        "DisputeStatusEnum": "apps.insurance.models.Dispute.Status",
         "InsurerKindEnum": "apps.directory.models.Insurer.Kind",
         "InvoiceKindEnum": "apps.billing.models.Invoice.Kind",
         "InvoiceStatusEnum": "apps.billing.models.Invoice.Status",
@@ -302,7 +309,9 @@ SPECTACULAR_SETTINGS = {
         "MessageChannelEnum": "apps.notifications.models.Channel",
         "PatientStatusEnum": "apps.patients.models.Patient.Status",
         "PracticeKindEnum": "apps.directory.models.Practice.Kind",
+        "PinnedStatusEnum": "apps.agenda.models.PinnedVisit.Status",
         "PractitionerKindEnum": "apps.directory.models.Practitioner.Kind",
+        "ReconciliationStatusEnum": "apps.insurance.models.Reconciliation.Status",
         "RecallChannelEnum": "apps.agenda.models.RecallAttempt.Channel",
         "RecallOutcomeEnum": "apps.agenda.models.RecallAttempt.Outcome",
         "RecallStatusEnum": "apps.agenda.models.Recall.Status",

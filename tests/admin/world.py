@@ -19,6 +19,7 @@ from apps.agenda.models import (
     AppointmentType,
     CalendarToken,
     OpenHoliday,
+    PinnedVisit,
     Recall,
     RecallType,
     Series,
@@ -336,6 +337,16 @@ def a_waiting_patient(world: World, who: str, n: int) -> Any:
         patient=MAKERS["patients.patient"](world, who, n),
         type=MAKERS["agenda.appointmenttype"](world, who, n),
         requested_at=world.at,
+    )
+
+
+@makes("agenda.pinnedvisit")
+def a_pinned_visit(world: World, who: str, n: int) -> Any:
+    return PinnedVisit.objects.create(
+        practice=world.practice_of(who),
+        patient=MAKERS["patients.patient"](world, who, n),
+        type=MAKERS["agenda.appointmenttype"](world, who, n),
+        pinned_at=world.at,
     )
 
 

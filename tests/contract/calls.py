@@ -92,6 +92,18 @@ CALLS = {
     ),
     ("POST", "/recalls"): Call("assistant", "", "recall", {"patient": "<patient>", "type": "<recall_type>"}),
     ("PATCH", "/recalls/{}"): Call("assistant", "recall", "recall", {"note": "Plutôt le soir"}),
+    ("POST", "/pinboard"): Call("assistant", "", "pinned", {"patient": "<patient>", "type": "<type>"}),
+    ("PATCH", "/pinboard/{}"): Call("assistant", "pinned", "pinned", {"reason": "Attend un accord"}),
+    ("POST", "/pinboard/{}/place"): Call(
+        "assistant",
+        "pinned",
+        "appointment",
+        {"practitioner": "<practitioner>", "room": "<room>", "starts_at": f"{MONDAY}T10:00:00"},
+    ),
+    ("POST", "/pinboard/{}/remove"): Call("assistant", "pinned", "pinned", {"reason": "Soigné ailleurs"}),
+    ("POST", "/appointments/{}/unschedule"): Call(
+        "assistant", "appointment", "pinned", {"reason": "Ana malade"}
+    ),
     ("POST", "/waitlist"): Call("assistant", "", "waiting", {"patient": "<patient>", "type": "<type>"}),
     ("PATCH", "/waitlist/{}"): Call("assistant", "waiting", "waiting", {"note": "Plutôt le matin"}),
     ("PATCH", "/quotes/{}"): Call("practitioner", "offer", "quote", {"language": "en"}),

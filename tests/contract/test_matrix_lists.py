@@ -38,6 +38,7 @@ LISTS = {
     "/patients": ("", "patient"),
     "/patients/export.csv": ("", "-"),
     "/payments": ("", "receipt"),
+    "/pinboard": ("", "pinned"),
     "/practitioners": ("", "practitioner"),
     "/recalls": ("", "recall"),
     "/rooms": ("", "room"),

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from apps.accounts.models import MfaDevice
 from apps.agenda.services import add_note
+from apps.agenda.services.pinboard import pin_visit
 from apps.billing.services import LineInput, create_draft
 from apps.clinical.services import cancel_treatment, record_treatment
 from apps.core.context import bind
@@ -33,9 +34,9 @@ REAL = [(model, field) for model, field in sealed_fields() if model.__module__.s
 # Where the 1,000 markers are put: by the services, in all sealed columns but those of a later issue.
 SEEDED = {
     "accounts.mfadevice.seed", "billing.invoiceitem.vat_reason", "patients.alert.label", "patients.alert.note",
-    "patients.alert.substance", "agenda.appointment_note.body", "clinical.treatment.cancel_reason",
-    "core.idempotencykey.answer", "notifications.job.context", "notifications.job.recipient",
-    "patients.patient.national_id",
+    "patients.alert.substance", "agenda.appointment_note.body", "agenda.pinned_visit.note",
+    "clinical.treatment.cancel_reason", "core.idempotencykey.answer", "notifications.job.context",
+    "notifications.job.recipient", "patients.patient.national_id",
 }  # fmt: skip
 
 
@@ -123,6 +124,8 @@ def plant(count: int, *, house: Any, ana: Any, ben: Any, at: Any, practitioner: 
         found["patients.patient.national_id"].append(national_id)
         add_note(actor=ana, appointment=visit, body=f"note {mark}", at=at)
         found["agenda.appointment_note.body"].append(f"note {mark}")
+        pin_visit(actor=ana, practice=practice, patient=patient, type=desk.type, note=f"pin {mark}", at=at)
+        found["agenda.pinned_visit.note"].append(f"pin {mark}")
         treatment = record_treatment(actor=ana, patient=patient, act=act, practitioner=practitioner, at=at)
         cancel_treatment(actor=ana, treatment=treatment, reason=f"reason {mark}", at=at)
         found["clinical.treatment.cancel_reason"].append(f"reason {mark}")

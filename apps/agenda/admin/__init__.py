@@ -1,5 +1,5 @@
 """The agenda in the admin."""
 
-from apps.agenda.admin import feeds, recalls, visits, waiting
+from apps.agenda.admin import feeds, pinboard, recalls, visits, waiting
 
-__all__ = ["feeds", "recalls", "visits", "waiting"]
+__all__ = ["feeds", "pinboard", "recalls", "visits", "waiting"]

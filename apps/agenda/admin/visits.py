@@ -31,6 +31,7 @@ from apps.agenda.services import (
     remove_absence,
     remove_type,
 )
+from apps.agenda.services.pinboard import unschedule
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
 from apps.core.admin.forms import RefusableForm
 from apps.core.clock import start_of_day
@@ -169,6 +170,7 @@ class AppointmentAdmin(ServiceModelAdmin):
         "no_show_visit",
         "cancel_for_patient",
         "cancel_for_practice",
+        "unschedule_visit",
         "undo_visit",
         "note_visit",
     )
@@ -193,6 +195,17 @@ class AppointmentAdmin(ServiceModelAdmin):
     def cancel_for_practice(self, request: HttpRequest, obj: Appointment, reason: str) -> None:
         """Cancel because the practice cannot receive."""
         self.cancel(request, obj, reason, "practice")
+
+    @service_action(
+        _("Take off the agenda, keep on the pinboard"),
+        CHANGE,
+        reason=True,
+        when=allows("cancel"),
+        icon="push_pin",
+    )
+    def unschedule_visit(self, request: HttpRequest, obj: Appointment, reason: str) -> None:
+        """Free the time; the visit waits for another one."""
+        unschedule(actor=self.actor(request), appointment=obj, reason=reason, at=timezone.now())
 
     @service_action(_("Add a note"), "agenda.add_appointmentnote", reason=True, icon="sticky_note_2")
     def note_visit(self, request: HttpRequest, obj: Appointment, reason: str) -> None:

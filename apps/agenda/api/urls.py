@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from apps.agenda.api.feeds import CalendarViewSet, ChangesViewSet, DaySheetViewSet
+from apps.agenda.api.pinboard import PinboardViewSet
 from apps.agenda.api.recalls import RecallViewSet
 from apps.agenda.api.series import SeriesViewSet
 from apps.agenda.api.views import (
@@ -22,6 +23,7 @@ router.register("appointments/changes", ChangesViewSet, basename="appointment-ch
 router.register("appointments", AppointmentViewSet, basename="appointment")
 router.register("appointment-types", AppointmentTypeViewSet, basename="appointment-type")
 router.register("recalls", RecallViewSet, basename="recall")
+router.register("pinboard", PinboardViewSet, basename="pinned-visit")
 router.register("waitlist", WaitlistViewSet, basename="waitlist")
 router.register("absences", AbsenceViewSet, basename="absence")
 router.register("availability", AvailabilityViewSet, basename="availability")

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.agenda import services
 from apps.agenda.api.filters import AbsenceFilter, AppointmentFilter, TypeFilter
+from apps.agenda.api.pinboard import PinnedOutput, UnscheduleInput
 from apps.agenda.api.serializers import (
     AbsenceInput,
     AbsenceOutput,
@@ -35,9 +36,11 @@ from apps.agenda.selectors import (
     appointment_for,
     appointments_of,
     notes_of,
+    pinned_of,
     receiving,
     types_of,
 )
+from apps.agenda.services.pinboard import unschedule
 from apps.agenda.slots import find_slots
 from apps.core.api.filters import refuse_unknown_parameters
 from apps.core.api.pagination import WholePagination
@@ -65,16 +68,23 @@ class AppointmentViewSet(BaseViewSet):
         "complete": CHANGE,
         "no_show": CHANGE,
         "undo": CHANGE,
+        "unschedule": CHANGE,
         "notes": "agenda.view_appointmentnote",
         "add_note": "agenda.add_appointmentnote",
     }
-    serializers = {"list": AppointmentCard, "retrieve": AppointmentOutput, "notes": NoteOutput}
+    serializers = {
+        "list": AppointmentCard,
+        "retrieve": AppointmentOutput,
+        "notes": NoteOutput,
+        "unschedule": PinnedOutput,
+    }
     recorded_reads = {"notes": "agenda.appointment_note.read"}
     inputs = {
         "create": BookInput,
         "partial_update": MoveInput,
         "cancel": CancelInput,
         "add_note": NoteInput,
+        "unschedule": UnscheduleInput,
     }
     pagination_class = WholePagination
     filterset_class = AppointmentFilter
@@ -176,6 +186,14 @@ class AppointmentViewSet(BaseViewSet):
     def undo(self, request: Request, pk: Any = None) -> Response:
         """Take the last step back; 409 when the time was given to somebody else meanwhile."""
         return self.apply("undo")
+
+    @extend_schema(request=UnscheduleInput, responses={201: PinnedOutput})
+    @action(detail=True, methods=["post"])
+    def unschedule(self, request: Request, pk: Any = None) -> Response:
+        """Take the visit off the agenda and keep it on the pinboard until it has a new time."""
+        pin = unschedule(actor=self.caller, appointment=self.get_object(), at=timezone.now(), **self.parsed())
+        shown = pinned_of(viewer=self.caller).get(pk=pin.pk)
+        return self.answer(shown, status=201, action="unschedule")
 
     @extend_schema(responses=NoteOutput(many=True))
     @action(detail=True, methods=["get"], filter_backends=())

@@ -2,6 +2,7 @@
 
 from apps.agenda.models.days import OpenHoliday
 from apps.agenda.models.feeds import AgendaChange, AgendaSequence, CalendarToken
+from apps.agenda.models.pinboard import PinnedVisit
 from apps.agenda.models.recalls import Recall, RecallAttempt, RecallType
 from apps.agenda.models.series import Series
 from apps.agenda.models.visits import (
@@ -29,6 +30,7 @@ __all__ = [
     "FreedSlot",
     "Occupancy",
     "OpenHoliday",
+    "PinnedVisit",
     "Recall",
     "RecallAttempt",
     "RecallType",

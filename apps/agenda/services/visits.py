@@ -16,6 +16,7 @@ from apps.agenda.live import announce
 from apps.agenda.models import Appointment
 from apps.agenda.services import reminders
 from apps.agenda.services.freed import note_freed
+from apps.agenda.services.pins import lock_pins, take_down
 from apps.agenda.services.recalls import follow_visit
 from apps.agenda.services.resources import claims_of, hold, lock_resources, refuse_conflicts
 from apps.core.errors import InvalidInput, PermissionRefused
@@ -75,6 +76,7 @@ def step(
     """Lock, decide by the two tables, write what follows."""
     seen = Appointment.objects.with_people().select_related("practice").get(pk=appointment.pk)
     # Taking back may need the time again: people and rooms are locked before the visit, as in booking.
+    pins = lock_pins(seen) if verb == "undo" else []
     rows = lock_resources(seen) if verb == "undo" else None
     visit: Appointment = (
         Appointment.objects.with_people()
@@ -94,6 +96,8 @@ def step(
     if rows is not None and former != visit.status:
         refuse_conflicts(visit, claims_of(visit), rows=rows)
     visit.save(update_fields=WRITTEN)
+    if former not in HOLDING:
+        take_down(pins, at)
     follow(actor, visit, former, at)
     announce(visit, "appointment.cancelled" if visit.cancelled_at else "appointment.updated")
     return visit
