@@ -1,0 +1,1 @@
+"""Fraud screening: pure rules over gathered facts; no database, no clock, no settings."""
