@@ -12,6 +12,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.coverage import cover
 from apps.billing.models import (
     BillingDocument,
     Invoice,
@@ -22,6 +23,7 @@ from apps.billing.models import (
 )
 from apps.billing.models.invoices import Payer
 from apps.billing.querysets import InvoiceQuerySet, PaymentQuerySet
+from apps.billing.services.shares import coverable, terms_of
 from apps.billing.statements import aging
 from apps.core.scope import Viewer
 from apps.directory.models import Practice
@@ -57,6 +59,33 @@ class PaymentView:
 
 
 @dataclass(frozen=True, slots=True)
+class CoveredPart:
+    """What one payer owes of a line."""
+
+    payer: str
+    insurer_id: UUID | None
+    kind: str | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredLine:
+    """A line with its base and its payers' parts."""
+
+    position: int
+    base: int
+    parts: Sequence[CoveredPart]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    """How shares follow from the lines: each insurer's terms, and every line shared out."""
+
+    terms: Sequence[InvoiceShare]
+    lines: Sequence[CoveredLine]
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceView:
     """An invoice with everything a screen shows, read from prefetched rows only."""
 
@@ -65,6 +94,7 @@ class InvoiceView:
     shares: Sequence[ShareView]
     payments: Sequence[PaymentView]
     document: BillingDocument | None
+    coverage: CoverageView | None
 
     @property
     def balance_patient(self) -> int:
@@ -119,12 +149,41 @@ def view_of(invoice: Invoice) -> InvoiceView:
             )
         views.append(ShareView(share, paid, credited))
     documents = [document for document in invoice.documents.all() if document.kind == invoice.kind]
+    items = sorted(invoice.items.all(), key=lambda item: item.position)
     return InvoiceView(
         invoice=invoice,
-        items=sorted(invoice.items.all(), key=lambda item: item.position),
+        items=items,
         shares=views,
         payments=[settled[key] for key in sorted(settled)],
         document=documents[0] if documents else None,
+        coverage=coverage_of(items, shares),
+    )
+
+
+def coverage_of(items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) -> CoverageView | None:
+    """Share out every line of an invoice whose shares follow from its lines; None where they were given."""
+    insurers = [share for share in shares if share.insurer_id is not None]
+    if all(share.basis == InvoiceShare.Basis.GIVEN for share in insurers):
+        return None
+    terms = [
+        terms_of(str(share.kind), share.basis, share.rate_bp, share.lump_amount, share.amount)
+        for share in insurers
+    ]
+    lines = [coverable(item) for item in items]
+    named = [
+        *((Payer.INSURER, share.insurer_id, share.kind) for share in insurers),
+        (Payer.PATIENT, None, None),
+    ]
+    return CoverageView(
+        terms=insurers,
+        lines=[
+            CoveredLine(
+                position=item.position,
+                base=line.base,
+                parts=[CoveredPart(*who, amount) for who, amount in zip(named, parts, strict=True)],
+            )
+            for item, line, parts in zip(items, lines, cover(lines, terms), strict=True)
+        ],
     )
 
 

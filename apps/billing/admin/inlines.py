@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from apps.billing.admin.amounts import MoneyText, shown
+from apps.billing.admin.amounts import MoneyText, shown, shown_rate
 from apps.billing.models import InvoiceItem, InvoiceShare
 from apps.billing.services.vat import BY_INDICATION, EXEMPT, FRANCHISE, STANDARD
 from apps.core.admin import ServiceStackedInline, ServiceTabularInline
@@ -64,9 +64,16 @@ class DraftItemInline(ServiceStackedInline):
 
 
 class ShareForm(forms.ModelForm[InvoiceShare]):
-    """An insurer's share of a draft."""
+    """An insurer's share of a draft: what it covers, or a fixed amount."""
 
-    part = MoneyText(label=_("amount"))
+    rate = forms.CharField(
+        label=_("% of the base"),
+        max_length=10,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "size": 6}),
+    )
+    lump = MoneyText(label=_("or a lump sum"), required=False)
+    part = MoneyText(label=_("or exactly"), required=False)
 
     class Meta:
         model = InvoiceShare
@@ -75,8 +82,13 @@ class ShareForm(forms.ModelForm[InvoiceShare]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["insurer"].required = True
-        if not self.instance._state.adding:
-            self.initial["part"] = shown(self.instance.amount, self.instance.invoice.currency)
+        share = self.instance
+        if not share._state.adding:
+            currency = share.invoice.currency
+            self.initial["rate"] = shown_rate(share.rate_bp)
+            self.initial["lump"] = shown(share.lump_amount, currency)
+            if share.basis == InvoiceShare.Basis.GIVEN:
+                self.initial["part"] = shown(share.amount, currency)
 
     def _post_clean(self) -> None:
         """Leave the rules to the service."""
@@ -88,8 +100,10 @@ class DraftShareInline(ServiceTabularInline):
     model = InvoiceShare
     form = ShareForm
     service_argument = "shares"
-    verbose_name_plural = _("insurers' shares (the patient owes the rest)")
-    fields = ("insurer", "kind", "part")
+    verbose_name_plural = _(
+        "who covers (a scheme without a rate pays each act's own; the patient owes the rest)"
+    )
+    fields = ("insurer", "kind", "rate", "lump", "part")
     extra = 0
     ordering = ("position",)
     show_change_link = False

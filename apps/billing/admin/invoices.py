@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
-from apps.billing.admin.amounts import read, shown
+from apps.billing.admin.amounts import read, read_rate, shown
 from apps.billing.admin.inlines import (
     DraftItemInline,
     DraftShareInline,
@@ -22,7 +22,8 @@ from apps.billing.admin.inlines import (
     IssuedShareInline,
 )
 from apps.billing.admin.languages import LanguageChoiceMixin
-from apps.billing.models import Invoice
+from apps.billing.admin.sharing import shares_table
+from apps.billing.models import Invoice, InvoiceShare
 from apps.billing.models.invoices import Payer
 from apps.billing.services import (
     LineInput,
@@ -40,7 +41,7 @@ from apps.core.admin import ServiceModelAdmin, service_action
 from apps.core.storage import attachment
 from apps.directory.models import Practitioner
 
-S = Invoice.Status
+S, B = Invoice.Status, InvoiceShare.Basis
 COLORS = {
     S.DRAFT: "info",
     S.ISSUED: "warning",
@@ -138,7 +139,8 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         head = ("patient", ("practitioner", "language"))
         sums = (("total", "without_vat", "vat"),)
         if obj.is_draft:
-            return ((None, {"fields": head}), (_("Totals"), {"fields": sums}))
+            shared = ((_("Shares"), {"fields": ("coverage",)}),) if obj.items.exists() else ()
+            return ((None, {"fields": head}), (_("Totals"), {"fields": sums}), *shared)
         state = (("shown_number", "status", "issued_on"), ("corrects", "reason"), ("file", "pay"))
         return ((None, {"fields": (*state, *head)}), (_("Totals"), {"fields": sums}))
 
@@ -146,7 +148,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Compute what is shown; a draft keeps its patient."""
         if obj is None:
             return ()
-        return ("patient", "shown_number", "status", "total", "without_vat", "vat", "file", "pay")
+        return ("patient", "shown_number", "status", "total", "without_vat", "vat", "coverage", "file", "pay")
 
     def choices_for(self, db_field: Any, request: HttpRequest) -> Any:
         """Offer those who treat."""
@@ -228,6 +230,11 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Return the VAT as people read it."""
         return shown(obj.vat_amount, obj.currency)
 
+    @display(description=_("who owes what of each line"))
+    def coverage(self, obj: Invoice) -> str:
+        """Return the lines shared out between their payers, as saved."""
+        return shares_table(obj)
+
     @display(description=_("file"))
     def file(self, obj: Invoice) -> str:
         """Return a link to the file."""
@@ -260,13 +267,21 @@ def said(data: dict[str, Any], currency: str) -> dict[str, Any]:
             for row in data["lines"]
         ]
     if "shares" in data:
-        data["shares"] = [
-            ShareInput(
-                payer=Payer.INSURER,
-                insurer=row["insurer"],
-                kind=row.get("kind") or None,
-                amount=read(row["part"], currency) or 0,
-            )
-            for row in data["shares"]
-        ]
+        data["shares"] = [said_share(row, currency) for row in data["shares"]]
     return data
+
+
+def said_share(row: dict[str, Any], currency: str) -> ShareInput:
+    """Return what a form says of an insurer: exactly so much, a lump sum, else a rate."""
+    part, lump = read(row.get("part") or "", currency), read(row.get("lump") or "", currency)
+    rate_bp = read_rate(row.get("rate") or "")
+    basis = B.GIVEN if part is not None else B.LUMP if lump is not None else B.RATE
+    return ShareInput(
+        payer=Payer.INSURER,
+        insurer=row["insurer"],
+        kind=row.get("kind") or None,
+        basis=basis,
+        amount=part,
+        lump=lump,
+        rate_bp=rate_bp,
+    )

@@ -62,6 +62,41 @@ class ShareOutput(serializers.Serializer[Any]):
     balance = serializers.IntegerField()
 
 
+class CoveredPartOutput(serializers.Serializer[Any]):
+    """What one payer owes of a line."""
+
+    payer = serializers.ChoiceField(choices=Payer.choices)
+    insurer = serializers.UUIDField(source="insurer_id", allow_null=True)
+    kind = serializers.ChoiceField(choices=InvoiceShare.Kind.choices, allow_null=True)
+    amount = serializers.IntegerField()
+
+
+class CoveredLineOutput(serializers.Serializer[Any]):
+    """One line with its base and what each payer owes of it; the parts re-add to the line."""
+
+    position = serializers.IntegerField()
+    base = serializers.IntegerField()
+    parts = CoveredPartOutput(many=True)
+
+
+class TermsOutput(serializers.Serializer[Any]):
+    """What one insurer's share follows from."""
+
+    insurer = serializers.UUIDField(source="insurer_id")
+    kind = serializers.ChoiceField(choices=InvoiceShare.Kind.choices)
+    basis = serializers.ChoiceField(choices=InvoiceShare.Basis.choices)
+    rate_bp = serializers.IntegerField(allow_null=True)
+    lump_amount = serializers.IntegerField(allow_null=True)
+    amount = serializers.IntegerField()
+
+
+class CoverageOutput(serializers.Serializer[Any]):
+    """How the shares follow from the lines."""
+
+    terms = TermsOutput(many=True)
+    lines = CoveredLineOutput(many=True)
+
+
 class SettledOutput(serializers.Serializer[Any]):
     """What one payment settles of this invoice."""
 
@@ -93,6 +128,7 @@ class InvoiceOutput(serializers.Serializer[Invoice]):
     net_amount = serializers.IntegerField(source="invoice.net_amount")
     vat_amount = serializers.IntegerField(source="invoice.vat_amount")
     shares = ShareOutput(many=True)
+    coverage = CoverageOutput(allow_null=True)
     balance_patient = serializers.IntegerField()
     balance_insurer = serializers.IntegerField()
     items = ItemOutput(many=True)
@@ -136,6 +172,56 @@ class ItemInput(serializers.Serializer[Any]):
         return attrs
 
 
+class MandatoryInput(serializers.Serializer[Any]):
+    """The mandatory scheme; without a rate each act's own is taken."""
+
+    insurer = VisibleKeyField(Insurer)
+    rate_bp = serializers.IntegerField(min_value=0, max_value=10_000, required=False, allow_null=True)
+
+
+class ComplementaryInput(serializers.Serializer[Any]):
+    """A complementary insurer: a rate of the base, what was paid before it included, or a lump sum."""
+
+    insurer = VisibleKeyField(Insurer)
+    rate_bp = serializers.IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
+    lump_amount = serializers.IntegerField(min_value=0, max_value=MOST * 10, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse terms that say nothing, or two things."""
+        if (attrs.get("rate_bp") is None) == (attrs.get("lump_amount") is None):
+            raise serializers.ValidationError(_("Name a rate of the base or a lump sum, not both."))
+        return attrs
+
+
+class CoverageInput(serializers.Serializer[Any]):
+    """Who covers the care; what each owes follows from the lines."""
+
+    mandatory = MandatoryInput(required=False, allow_null=True)
+    complementary = serializers.ListField(child=ComplementaryInput(), required=False, max_length=5)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Say it as shares whose amounts follow from the lines."""
+        scheme, insurers = attrs.get("mandatory"), attrs.get("complementary", [])
+        kinds, basis = InvoiceShare.Kind, InvoiceShare.Basis
+        shares = [share_of(kinds.MANDATORY, basis.RATE, scheme)] if scheme else []
+        for terms in insurers:
+            lump = terms.get("lump_amount") is not None
+            shares.append(share_of(kinds.COMPLEMENTARY, basis.LUMP if lump else basis.RATE, terms))
+        return {"shares": shares}
+
+
+def share_of(kind: str, basis: str, terms: dict[str, Any]) -> ShareInput:
+    """Return an insurer's share whose amount follows from the lines."""
+    return ShareInput(
+        payer=Payer.INSURER,
+        insurer=terms["insurer"],
+        kind=kind,
+        basis=basis,
+        rate_bp=terms.get("rate_bp"),
+        lump=terms.get("lump_amount"),
+    )
+
+
 class ShareInputShape(serializers.Serializer[Any]):
     """Who owes how much; the patient's share may be left out, it is the rest."""
 
@@ -146,15 +232,18 @@ class ShareInputShape(serializers.Serializer[Any]):
 
 
 class DraftChangeInput(serializers.Serializer[Any]):
-    """Changes of a draft; given items or shares replace all former ones."""
+    """Changes of a draft; given items, shares or coverage replace all former ones."""
 
     practitioner = VisibleKeyField(Practitioner, required=False)
     language = serializers.ChoiceField(choices=Language.choices, required=False)
     items = serializers.ListField(child=ItemInput(), required=False, max_length=MOST_LINES)
     shares = serializers.ListField(child=ShareInputShape(), required=False, max_length=20)
+    coverage = CoverageInput(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Say lines and shares as the services do."""
+        if "shares" in attrs and "coverage" in attrs:
+            raise serializers.ValidationError({"coverage": [_("Name the shares or the coverage, not both.")]})
         if "items" in attrs:
             attrs["lines"] = [
                 LineInput(**{name: value for name, value in item.items() if value is not None})
@@ -162,6 +251,8 @@ class DraftChangeInput(serializers.Serializer[Any]):
             ]
         if "shares" in attrs:
             attrs["shares"] = [ShareInput(**share) for share in attrs["shares"]]
+        if "coverage" in attrs:
+            attrs["shares"] = attrs.pop("coverage")["shares"]
         return attrs
 
 

@@ -215,6 +215,11 @@ class InvoiceShare(PracticeModel):
         MANDATORY = "mandatory", _("mandatory scheme")
         COMPLEMENTARY = "complementary", _("complementary insurer")
 
+    class Basis(models.TextChoices):
+        GIVEN = "given", _("a given amount")
+        RATE = "rate", _("a rate of the base")
+        LUMP = "lump", _("a lump sum")
+
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="shares"
     )
@@ -225,8 +230,12 @@ class InvoiceShare(PracticeModel):
     )
     kind = models.CharField(_("scheme"), max_length=14, choices=Kind, null=True, blank=True)
     amount = models.BigIntegerField(_("amount"), validators=[MinValueValidator(0)])
+    # What the amount follows from; a draft computes it anew whenever its lines change.
+    basis = models.CharField(_("follows from"), max_length=5, choices=Basis, default=Basis.GIVEN)
+    rate_bp = models.PositiveIntegerField(_("rate of the base (basis points)"), null=True, blank=True)
+    lump_amount = models.BigIntegerField(_("lump sum"), null=True, blank=True)
 
-    audit_clear = frozenset("position payer kind amount".split())
+    audit_clear = frozenset("position payer kind amount basis rate_bp lump_amount".split())
     objects = InvoiceShareQuerySet.as_manager()
 
     class Meta:
@@ -250,5 +259,11 @@ class InvoiceShare(PracticeModel):
                 condition=Q(payer="patient", insurer__isnull=True, kind__isnull=True)
                 | Q(payer="insurer", insurer__isnull=False, kind__isnull=False),
                 name="billing_invoiceshare_insurer_named",
+            ),
+            models.CheckConstraint(
+                condition=Q(basis="given", rate_bp__isnull=True, lump_amount__isnull=True)
+                | Q(basis="rate", payer="insurer", lump_amount__isnull=True)
+                | Q(basis="lump", payer="insurer", rate_bp__isnull=True, lump_amount__gte=0),
+                name="billing_invoiceshare_terms",
             ),
         ]

@@ -51,7 +51,7 @@ def create_draft(
     items = build_lines(invoice, lines, at=at)
     add_up(invoice, items)
     invoice.clean_fields(exclude=["practice", "patient", "practitioner"])
-    owed = build_shares(invoice, shares)
+    owed = build_shares(invoice, shares, items)
     invoice.save()
     InvoiceItem.objects.bulk_create(items)
     InvoiceShare.objects.bulk_create(owed)
@@ -69,7 +69,7 @@ def update_draft(
     language: str = "",
     at: datetime,
 ) -> Invoice:
-    """Change a draft; given lines or shares replace all former ones, else insurers keep their shares.
+    """Change a draft; given lines or shares replace all former ones, else insurers keep their shares or terms.
 
     Refuses INVOICE_NOT_DRAFT and what `create_draft` refuses.
     """
@@ -77,13 +77,14 @@ def update_draft(
     invoice.practitioner = practitioner or invoice.practitioner
     invoice.language = language or invoice.language
     kept = shares if shares is not None else insurer_shares(invoice)
+    items = [] if lines is not None else list(invoice.items.order_by("position"))
     if lines is not None:
         items = build_lines(invoice, lines, at=at)
         invoice.items.all().delete()
         InvoiceItem.objects.bulk_create(items)
         add_up(invoice, items)
     if lines is not None or shares is not None:
-        owed = build_shares(invoice, kept)
+        owed = build_shares(invoice, kept, items)
         invoice.shares.all().delete()
         InvoiceShare.objects.bulk_create(owed)
     invoice.clean_fields(exclude=["practice", "patient", "practitioner"])
@@ -113,7 +114,16 @@ def insurer_shares(invoice: Invoice) -> list[ShareInput]:
     """Return what insurers are asked to pay at present."""
     rows = invoice.shares.filter(payer=Payer.INSURER).select_related("insurer").order_by("position")
     return [
-        ShareInput(payer=row.payer, amount=row.amount, insurer=row.insurer, kind=row.kind) for row in rows
+        ShareInput(
+            payer=row.payer,
+            amount=row.amount if row.basis == InvoiceShare.Basis.GIVEN else None,
+            insurer=row.insurer,
+            kind=row.kind,
+            basis=row.basis,
+            rate_bp=row.rate_bp,
+            lump=row.lump_amount,
+        )
+        for row in rows
     ]
 
 

@@ -1,0 +1,47 @@
+"""A draft's lines shared out between those who pay, as a table on its page."""
+
+from __future__ import annotations
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from apps.billing.admin.amounts import shown
+from apps.billing.models import Invoice
+from apps.billing.rendering import share_label
+from apps.billing.selectors import coverage_of
+
+CELL = '<td class="px-3 py-1 text-right whitespace-nowrap">{}</td>'
+HEAD = '<th class="px-3 py-1 text-right font-semibold">{}</th>'
+WIDE = '<td class="px-3 py-1">{}</td>'
+
+
+def shares_table(invoice: Invoice) -> SafeString:
+    """Return the table; where the shares were given, only their sums are known."""
+    items = sorted(invoice.items.all(), key=lambda item: item.position)
+    shares = sorted(invoice.shares.select_related("insurer"), key=lambda share: share.position)
+    coverage = coverage_of(items, shares)
+    rows = []
+    if coverage is not None:
+        for item, line in zip(items, coverage.lines, strict=True):
+            amounts = [line.base, item.total_amount, *(part.amount for part in line.parts)]
+            rows.append((f"{item.code} {item.label}".strip(), amounts))
+    base = [sum(line.base for line in coverage.lines)] if coverage is not None else [None]
+    rows.append((_("Total"), [*base, invoice.total_amount, *(share.amount for share in shares)]))
+    heads = [_("Base"), _("Fee"), *(share_label(share) for share in shares)]
+    return format_html(
+        '<div class="overflow-x-auto"><table class="w-full text-sm">'
+        "<thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table></div>",
+        format_html_join("", HEAD, ((head,) for head in heads)),
+        format_html_join(
+            "",
+            "<tr>{}{}</tr>",
+            (
+                (
+                    format_html(WIDE, label),
+                    format_html_join("", CELL, ((shown(a, invoice.currency),) for a in amounts)),
+                )
+                for label, amounts in rows
+            ),
+        ),
+    )
