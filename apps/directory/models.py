@@ -244,9 +244,17 @@ class Insurer(BaseModel, SoftDeleteModel):
     phone = PhoneNumberField(_("phone"), blank=True)
     email = models.EmailField(_("email"), blank=True)
     currency = models.CharField(_("currency"), max_length=3, choices=Currency, default=Currency.EUR)
+    config = models.JSONField(
+        _("rules"),
+        default=dict,
+        blank=True,
+        help_text=_("How claims are filed, reviewed and reconciled; checked against a JSON Schema."),
+    )
     is_active = models.BooleanField(_("in use"), default=True)
 
-    audit_clear = frozenset("name code kind tax_id address phone email currency is_active deleted_at".split())
+    audit_clear = frozenset(
+        "name code kind tax_id address phone email currency config is_active deleted_at".split()
+    )
     objects = InsurerQuerySet.as_manager()
 
     class Meta:

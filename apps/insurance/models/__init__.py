@@ -1,0 +1,47 @@
+"""Adherents, contracts, conventions, claims and what becomes of them."""
+
+from apps.insurance.models.adherents import Adherent, Gender
+from apps.insurance.models.balances import WHOLE, BalanceEntry, ContractBalance
+from apps.insurance.models.claims import (
+    HOLDING,
+    CareType,
+    Claim,
+    ClaimAdjudication,
+    ClaimItem,
+    ClaimReview,
+)
+from apps.insurance.models.contracts import Contract, ContractMember, PatientCoverage
+from apps.insurance.models.conventions import Bareme, Convention
+from apps.insurance.models.flags import ClaimFlag
+from apps.insurance.models.reconciliations import (
+    Dispute,
+    Reconciliation,
+    ReconciliationLine,
+    ReconciliationProvider,
+    Retention,
+)
+
+__all__ = [
+    "HOLDING",
+    "WHOLE",
+    "Adherent",
+    "BalanceEntry",
+    "Bareme",
+    "CareType",
+    "Claim",
+    "ClaimAdjudication",
+    "ClaimFlag",
+    "ClaimItem",
+    "ClaimReview",
+    "Contract",
+    "ContractBalance",
+    "ContractMember",
+    "Convention",
+    "Dispute",
+    "Gender",
+    "PatientCoverage",
+    "Reconciliation",
+    "ReconciliationLine",
+    "ReconciliationProvider",
+    "Retention",
+]

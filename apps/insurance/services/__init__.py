@@ -1,0 +1,1 @@
+"""Writes of the payer network, one module per use case."""
