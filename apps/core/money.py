@@ -138,17 +138,27 @@ def format_money(amount: int, currency: str, language: str) -> str:
     Spaces never break: U+202F between thousands, U+00A0 before a French symbol or after an English code.
     Any language but English is written the French way.
     """
-    decimals = exponent(currency)
-    english = language.lower().split("-")[0].split("_")[0] == "en"
-    whole, fraction = divmod(abs(amount), 10**decimals)
-    digits = f"{whole:,}" if english else f"{whole:,}".replace(",", _NARROW_NO_BREAK)
-    if decimals:
-        digits += f"{'.' if english else ','}{fraction:0{decimals}d}"
-    sign = "-" if amount < 0 else ""
+    english = _is_english(language)
+    sign, digits = "-" if amount < 0 else "", format_number(abs(amount), currency, language)
     if not english:
         return f"{sign}{digits}{_NO_BREAK}{_FRENCH_SYMBOLS.get(currency, currency)}"
     symbol = _SYMBOLS.get(currency)
     return f"{sign}{symbol}{digits}" if symbol else f"{sign}{currency}{_NO_BREAK}{digits}"
+
+
+def format_number(amount: int, currency: str, language: str) -> str:
+    """Write an amount without its currency, for sentences and columns that name it once: `1 234,567`."""
+    decimals = exponent(currency)
+    english = _is_english(language)
+    whole, fraction = divmod(abs(amount), 10**decimals)
+    digits = f"{whole:,}" if english else f"{whole:,}".replace(",", _NARROW_NO_BREAK)
+    if decimals:
+        digits += f"{'.' if english else ','}{fraction:0{decimals}d}"
+    return f"-{digits}" if amount < 0 else digits
+
+
+def _is_english(language: str) -> bool:
+    return language.lower().split("-")[0].split("_")[0] == "en"
 
 
 def parse_money(text: str, currency: str) -> int:

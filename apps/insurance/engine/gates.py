@@ -1,0 +1,72 @@
+"""The gates of a whole claim, in the order of claims.md 3.3; the first that stays shut stops it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from apps.insurance.engine.terms import BaremeTerms, ContractTerms, InsurerConfig
+from apps.insurance.engine.types import History, Request
+
+Refusal = tuple[str, dict[str, Any]]
+
+
+def first_refusal(
+    request: Request,
+    contract: ContractTerms | None,
+    bareme: BaremeTerms | None,
+    history: History,
+    config: InsurerConfig,
+) -> Refusal | None:
+    """Return the reason that stops the claim and what it looked at, or None.
+
+    Gates 0 to 2 (idempotency, actor, shape) are passed before a claim gets here.
+    """
+    return (
+        _dates(request, config)
+        or _provider(request, bareme)
+        or _contract(request, contract)
+        or _repeated(history)
+    )
+
+
+def _dates(request: Request, config: InsurerConfig) -> Refusal | None:
+    """Gate 3: not in the future, not filed too late; a stay counts from its last day."""
+    last_day = request.service_end_date or request.service_date
+    if last_day > request.today:
+        return "FUTURE_DATE", {"service_date": last_day.isoformat()}
+    if (request.submitted_on - last_day).days > config.filing_days:
+        last_filing = last_day + timedelta(days=config.filing_days)
+        return "LATE_FILING", {"days": config.filing_days, "last_day": last_filing.isoformat()}
+    return None
+
+
+def _provider(request: Request, bareme: BaremeTerms | None) -> Refusal | None:
+    """Gate 4: an active provider, under a convention with prices on the service date."""
+    if not request.provider_is_active:
+        return "PROVIDER_NOT_ELIGIBLE", {}
+    if bareme is None:
+        return "NO_CONVENTION", {"service_date": request.service_date.isoformat()}
+    return None
+
+
+def _contract(request: Request, contract: ContractTerms | None) -> Refusal | None:
+    """Gate 5: the person's own contract, running and neither suspended nor cancelled on the service date."""
+    if contract is None or not contract.is_member:
+        return "IDENTITY_UNKNOWN", {}
+    day = request.service_date
+    first = max(contract.start_date, contract.joined_on)
+    last = contract.end_date if contract.left_on is None else min(contract.end_date, contract.left_on)
+    if day < first:
+        return "BEFORE_CONTRACT", {"first_day": first.isoformat()}
+    if day > last:
+        return "AFTER_CONTRACT", {"last_day": last.isoformat()}
+    status = contract.status_on(day)
+    if status in ("suspended", "cancelled"):
+        return status.upper(), {}
+    return None
+
+
+def _repeated(history: History) -> Refusal | None:
+    """Gate 6: the same claim is alive already."""
+    return ("DUPLICATE", {"claim": history.duplicate_of}) if history.duplicate_of else None
