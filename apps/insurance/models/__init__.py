@@ -2,23 +2,16 @@
 
 from apps.insurance.models.adherents import Adherent, Gender
 from apps.insurance.models.balances import WHOLE, BalanceEntry, ContractBalance
-from apps.insurance.models.claims import (
-    HOLDING,
-    CareType,
-    Claim,
-    ClaimAdjudication,
-    ClaimItem,
-    ClaimReview,
-)
+from apps.insurance.models.claims import HOLDING, CareType, Claim, ClaimItem
 from apps.insurance.models.contracts import Contract, ContractMember, PatientCoverage
 from apps.insurance.models.conventions import Bareme, Convention
+from apps.insurance.models.decisions import ClaimAdjudication, ClaimReview
+from apps.insurance.models.disputes import Dispute, Retention
 from apps.insurance.models.flags import ClaimFlag
 from apps.insurance.models.reconciliations import (
-    Dispute,
     Reconciliation,
     ReconciliationLine,
     ReconciliationProvider,
-    Retention,
 )
 
 __all__ = [
