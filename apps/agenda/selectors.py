@@ -18,14 +18,18 @@ from apps.agenda.models import (
     Appointment,
     AppointmentNote,
     AppointmentType,
+    CalendarToken,
+    OpenHoliday,
     PinnedVisit,
     Recall,
     RecallAttempt,
+    RecallType,
     Series,
     WaitlistEntry,
     WaitlistOffer,
 )
 from apps.agenda.querysets import AppointmentQuerySet, PatientRowQuerySet, PinnedQuerySet, RecallQuerySet
+from apps.agenda.services.calendars import MANAGE
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Practitioner
@@ -89,6 +93,24 @@ def recalls_of(*, viewer: Viewer) -> RecallQuerySet:
     attempts = RecallAttempt.objects.select_related("author").order_by("-attempted_at", "-pk")
     rows = Recall.objects.visible_to(viewer).select_related("patient", "type", "practitioner")
     return rows.prefetch_related(Prefetch("attempts", attempts)).order_by("due_on", "pk")
+
+
+def recall_types_of(*, viewer: Viewer) -> QuerySet[RecallType]:
+    """Return the reasons to come again that were not taken out of use."""
+    return RecallType.objects.visible_to(viewer).kept().order_by("name", "pk")
+
+
+def calendar_tokens_of(*, viewer: Viewer) -> QuerySet[CalendarToken]:
+    """Return a viewer's own calendar addresses; all of the practice to who runs it."""
+    rows = CalendarToken.objects.visible_to(viewer).order_by("-issued_at", "-pk")
+    if viewer.has_perm(MANAGE):
+        return rows
+    return rows.filter(practitioner=getattr(viewer, "practitioner_id", None))
+
+
+def open_holidays_of(*, viewer: Viewer) -> QuerySet[OpenHoliday]:
+    """Return the public holidays worked, the last first."""
+    return OpenHoliday.objects.visible_to(viewer).select_related("practice").order_by("-day", "pk")
 
 
 def series_of(*, viewer: Viewer) -> PatientRowQuerySet:

@@ -90,6 +90,10 @@ CALLS = {
     ("POST", "/invoices/{}/payments"): Call(
         "assistant", "issued", "payment", {"payer": "patient", "method": "card", "amount": 700}
     ),
+    ("POST", "/calendar-tokens"): Call("practice_admin", "", "calendar", {"practitioner": "<practitioner>"}),
+    ("POST", "/open-holidays"): Call("practice_admin", "", "holiday", {"day": "2031-05-01"}),
+    ("POST", "/recall-types"): Call("practice_admin", "", "recall_type", {"name": "Détartrage"}),
+    ("PATCH", "/recall-types/{}"): Call("practice_admin", "recall_type", "recall_type", {"lead_days": 7}),
     ("POST", "/recalls"): Call("assistant", "", "recall", {"patient": "<patient>", "type": "<recall_type>"}),
     ("PATCH", "/recalls/{}"): Call("assistant", "recall", "recall", {"note": "Plutôt le soir"}),
     ("POST", "/pinboard"): Call("assistant", "", "pinned", {"patient": "<patient>", "type": "<type>"}),

@@ -94,6 +94,14 @@ class Stage:
         )
         return visit
 
+    def a_calendar(self, side: str, role: str) -> Any:
+        """Make an address of the calendar of whoever asks."""
+        token: Any = MAKERS["agenda.calendartoken"](self.world, "ana" if side == "own" else "cleo", 0)
+        if side == "own":
+            token.practitioner = self.world.house.practitioners[1]
+            token.save()
+        return token
+
     def a_draft(self, side: str, role: str) -> Any:
         """Make a draft of an invoice, by the service."""
         patient = self.make("patient", side, role)
@@ -162,6 +170,8 @@ KINDS = {
     "alert": "patients.alert",
     "appointment": "agenda.appointment",
     "type": "agenda.appointmenttype",
+    "calendar": "agenda.calendartoken",
+    "holiday": "agenda.openholiday",
     "pinned": "agenda.pinnedvisit",
     "recall": "agenda.recall",
     "recall_type": "agenda.recalltype",
@@ -224,6 +234,8 @@ def put_away(row: Any) -> None:
         "directory.room": {"deleted_at": now},
         "patients.alert": {"ended_at": now},
         "patients.patient": {"status": "archived"},
+        "agenda.calendartoken": {"revoked_at": now},
+        "agenda.recalltype": {"deleted_at": now},
         "agenda.pinnedvisit": {"status": "removed", "closed_at": now},
         "agenda.recall": {"status": "closed"},
         "agenda.waitlistentry": {"status": "withdrawn"},

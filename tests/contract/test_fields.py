@@ -44,6 +44,9 @@ REFERENCES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/invoices"): {
         "patient": "patient", "practitioner": "practitioner", "items[].treatment": "treatment",
     },
+    ("POST", "/calendar-tokens"): {"practitioner": "practitioner"},
+    ("POST", "/recall-types"): {"appointment_type": "type"},
+    ("PATCH", "/recall-types/{}"): {"appointment_type": "type"},
     ("POST", "/recalls"): {"patient": "patient", "type": "recall_type", "practitioner": "practitioner"},
     ("PATCH", "/recalls/{}"): {"practitioner": "practitioner"},
     ("POST", "/pinboard"): {"patient": "patient", "type": "type", "practitioner": "practitioner"},
@@ -62,9 +65,12 @@ EVERYBODYS = re.compile(r"(^|\.)(act|acts\[\]|insurer)$")
 KEYS_OF_THE_OBJECT = {("POST", "/invoices/{}/credit"): ["items[].item"]}
 MODELS = {
     "absence": "agenda.Absence", "act": "catalog.Act", "alert": "patients.Alert", "appointment": "agenda.Appointment",
+    "calendar": "agenda.CalendarToken",
     "consent": "patients.ConsentForm", "contact": "patients.PatientContact", "insurer": "directory.Insurer",
+    "holiday": "agenda.OpenHoliday",
     "invoice": "billing.Invoice", "job": "notifications.NotificationJob", "note": "agenda.AppointmentNote",
     "patient": "patients.Patient", "pinned": "agenda.PinnedVisit", "quote": "billing.Quote", "recall": "agenda.Recall",
+    "recall_type": "agenda.RecallType",
     "waiting": "agenda.WaitlistEntry", "payment": "billing.Payment", "practitioner": "directory.Practitioner",
     "room": "directory.Room", "template": "notifications.NotificationTemplate", "treatment": "clinical.Treatment",
     "type": "agenda.AppointmentType", "user": "accounts.User",

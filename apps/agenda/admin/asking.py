@@ -33,7 +33,7 @@ class FormPage:
     danger: bool = False
 
 
-class NamedChoice(forms.ModelChoiceField):
+class NamedChoice(forms.ModelChoiceField[Any]):
     """A choice of rows by the name people know."""
 
     def label_from_instance(self, obj: Any) -> str:

@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from apps.agenda.api.feeds import CalendarViewSet, ChangesViewSet, DaySheetViewSet
+from apps.agenda.api.house import CalendarTokenViewSet, OpenHolidayViewSet, RecallTypeViewSet
 from apps.agenda.api.pinboard import PinboardViewSet
 from apps.agenda.api.recalls import RecallViewSet
 from apps.agenda.api.series import SeriesViewSet
@@ -22,6 +23,9 @@ router.register("appointments/series", SeriesViewSet, basename="appointment-seri
 router.register("appointments/changes", ChangesViewSet, basename="appointment-change")
 router.register("appointments", AppointmentViewSet, basename="appointment")
 router.register("appointment-types", AppointmentTypeViewSet, basename="appointment-type")
+router.register("recall-types", RecallTypeViewSet, basename="recall-type")
+router.register("calendar-tokens", CalendarTokenViewSet, basename="calendar-token")
+router.register("open-holidays", OpenHolidayViewSet, basename="open-holiday")
 router.register("recalls", RecallViewSet, basename="recall")
 router.register("pinboard", PinboardViewSet, basename="pinned-visit")
 router.register("waitlist", WaitlistViewSet, basename="waitlist")

@@ -12,6 +12,7 @@ from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.directory.holidays import holidays_between
 from apps.directory.models import Practice
+from apps.directory.services import lock_settings
 
 
 @service("agenda.holiday.open")
@@ -19,6 +20,7 @@ def open_holiday(*, actor: Viewer, practice: Practice, day: date) -> OpenHoliday
     """Receive on a public holiday, at the weekday's usual hours; refuses a day that is none, and one already open."""
     if day not in holidays_between(practice.country, day, day):
         raise InvalidInput(day=[_("This is not a public holiday.")])
+    lock_settings(practice)
     row = OpenHoliday(practice=practice, day=day)
     row.full_clean()
     row.save()

@@ -68,7 +68,11 @@ def unschedule(
     pin = PinnedVisit(
         practice=visit.practice, patient=visit.patient, type=visit.type, pinned_at=at, former=visit
     )
-    kept = {"practitioner": visit.practitioner, "duration_minutes": visit.duration_minutes, "reason": reason.strip()[:200]}
+    kept = {
+        "practitioner": visit.practitioner,
+        "duration_minutes": visit.duration_minutes,
+        "reason": reason.strip()[:200],
+    }
     return write(pin, {**kept, **wishes})
 
 

@@ -16,6 +16,7 @@ from apps.core.errors import InvalidInput
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.directory.models import Practice
+from apps.directory.services import lock_settings
 from apps.notifications.errors import InvalidRecipient, NoTemplate
 from apps.notifications.services import enqueue
 from apps.patients.models import Patient
@@ -61,13 +62,15 @@ def remove_recall_type(*, actor: Viewer, recall_type: RecallType, at: datetime) 
 
 
 def write_type(kind: RecallType, fields: dict[str, Any]) -> RecallType:
-    """Check and save a reason to come again."""
+    """Check and save a reason to come again, one at a time."""
+    lock_settings(kind.practice)
     for name, value in fields.items():
         setattr(kind, name, value)
     visit = kind.appointment_type
     if visit is not None and visit.practice_id != kind.practice_id:
         raise InvalidInput(appointment_type=[_("This does not exist.")])
-    kind.full_clean(exclude=["practice"])
+    # With the practice: a name is taken within it.
+    kind.full_clean()
     kind.save()
     return kind
 
