@@ -28,7 +28,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
 RUN python -m config.translations compile \
     && filler=collecting-static-files-needs-no-secret-of-anybody \
     && env SECRET_KEY=$filler APP_KMS_KEY=k1:$filler APP_INDEX_KEY=$filler JWT_SIGNING_KEY=$filler \
-        LINK_SIGNING_KEY=$filler DISPATCH_KEY=$filler METRICS_TOKEN=$filler ALLOWED_HOSTS=localhost \
+        LINK_SIGNING_KEY=$filler DISPATCH_KEY=$filler METRICS_TOKEN=$filler LEDGER_SIGNING_KEY=k1:$filler ALLOWED_HOSTS=localhost \
         PUBLIC_URL=https://localhost DATABASE_URL=postgres://localhost/none REDIS_URL=redis://localhost/0 \
         python manage.py collectstatic --noinput --verbosity 0 \
     && mkdir /data && chown osdentaire /data

@@ -1,14 +1,15 @@
-"""Checking a practice's chain against itself and against the rows it speaks of."""
+"""Checking a practice's chain against itself, its signatures, and the rows it speaks of."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from apps.billing.archive.verifier import GENESIS, canonical, chain_fault, signature_fault
 from apps.billing.models import (
     Closing,
     Deposit,
@@ -20,20 +21,31 @@ from apps.billing.models import (
     Payment,
     PaymentAllocation,
 )
-from apps.billing.services.ledger import (
-    CHAIN_SERIES,
-    GENESIS,
-    canonical,
-    closing_payload,
-    deposit_payload,
-    invoice_payload,
-    link,
-    payment_payload,
-)
+from apps.billing.services.closings import totals_of
+from apps.billing.services.ledger import CHAIN_SERIES, envelope_of, payload_of, plain
+from apps.billing.services.settlement import status_of, summed
+from apps.billing.services.signing import signing_keys
+from apps.core.models import PracticeModel
+from apps.patients.models import Patient
 
 BATCH: Final = 500
-DOCUMENTS: Final = (LedgerRecord.Kind.INVOICE, LedgerRecord.Kind.CREDIT_NOTE)
-MONEY: Final = (LedgerRecord.Kind.PAYMENT, LedgerRecord.Kind.REFUND)
+K = LedgerRecord.Kind
+DOCUMENTS: Final = (K.INVOICE, K.CREDIT_NOTE)
+# The model each kind of record is about.
+MODELS: Final[dict[str, type[PracticeModel]]] = {
+    K.INVOICE: Invoice,
+    K.CREDIT_NOTE: Invoice,
+    K.PAYMENT: Payment,
+    K.REFUND: Payment,
+    K.CLOSING: Closing,
+    K.DEPOSIT: Deposit,
+}
+FAULTS: Final = {
+    "missing": "record {expected} is missing",
+    "order": "does not follow the record before",
+    "hash": "payload does not match its hash",
+    "columns": "columns do not match the payload",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +59,40 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The outcome for one practice."""
+    """The outcome for one practice; `signed` says whether the signatures were checked as well."""
 
     practice_id: UUID
     records: int
+    signed: bool
     finding: Finding | None
 
 
 def verify_practice(practice_id: UUID) -> Verified:
     """Read the whole chain of a practice and name its first bad record, if any.
 
-    A record is bad when it is missing, out of order, does not follow the one before, does not hash to its hash, or
-    says something else than the document or payment it is about. What has no record at all is found as well.
+    A record is bad when it is missing, out of order, does not follow the one before, does not hash to its hash, is not
+    signed by a known key (checked where keys are set), or says something else than the row it is about and the rows that
+    belong to it. What has no record at all is found as well.
     """
+    signed = bool(signing_keys())
     previous, count = GENESIS, 0
+    settled: set[str] = set()
+    # A status follows from later records as well: it is told last, so that the record that explains it comes first.
+    strange: Finding | None = None
     for batch in batches(practice_id):
         rows = Rows.of(batch)
         for record in batch:
             count += 1
             fault = fault_of(record, count, previous) or rows.fault_of(record)
             if fault:
-                return Verified(practice_id, count, Finding(practice_id, record.sequence, fault))
+                return Verified(practice_id, count, signed, Finding(practice_id, record.sequence, fault))
             previous = record.hash
-    fault = missing_at_the_end(practice_id, count) or unrecorded(practice_id)
-    finding = Finding(practice_id, count + 1, fault) if fault else None
-    return Verified(practice_id, count, finding)
+            if strange is None and (fault := rows.status_fault(record)):
+                strange = Finding(practice_id, record.sequence, fault)
+        settled.update(rows.allocations)
+    fault = missing_at_the_end(practice_id, count) or unrecorded(practice_id, settled)
+    finding = Finding(practice_id, count + 1, fault) if fault else strange
+    return Verified(practice_id, count, signed, finding)
 
 
 def batches(practice_id: UUID) -> Iterator[list[LedgerRecord]]:
@@ -88,82 +109,142 @@ def batches(practice_id: UUID) -> Iterator[list[LedgerRecord]]:
 
 def fault_of(record: LedgerRecord, expected: int, previous: str) -> str:
     """Say what is wrong with a record by itself; nothing when it is sound."""
-    if record.sequence != expected:
-        return f"record {expected} is missing"
-    if record.previous_hash != previous:
-        return "does not follow the record before"
-    if record.hash != link(record.previous_hash, record.payload):
-        return "payload does not match its hash"
-    said = json.loads(record.payload)
-    columns = (record.sequence, record.kind, record.recorded_at.isoformat(), str(record.object_id))
-    if (said["sequence"], said["kind"], said["recorded_at"], said["id"]) != columns:
-        return "columns do not match the payload"
+    columns = columns_of(record)
+    owner = {
+        "record": envelope_of(record),
+        "id": str(record.object_id),
+        "practice_id": str(record.practice_id),
+    }
+    try:
+        fault = chain_fault(columns, expected, previous)
+        said = json.loads(record.payload) if not fault else {}
+        if not fault and any(said[name] != value for name, value in owner.items()):
+            fault = "columns"
+    except (ValueError, KeyError, TypeError):
+        fault = "columns"
+    if fault:
+        return FAULTS[fault].format(expected=expected)
+    keys = signing_keys()
+    if keys and signature_fault(columns, str(record.practice_id), keys):
+        return "is not signed by a known key"
     return ""
+
+
+def columns_of(record: LedgerRecord) -> dict[str, Any]:
+    """Return a record as archives hold it."""
+    return {
+        "sequence": record.sequence,
+        "kind": str(record.kind),
+        "recorded_at": plain(record.recorded_at),
+        "payload": record.payload,
+        "previous_hash": record.previous_hash,
+        "hash": record.hash,
+        "key_id": record.key_id,
+        "signature": record.signature,
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The documents and payments a batch of records speaks of."""
+    """The rows a batch of records speaks of, and those that belong to them."""
 
-    invoices: dict[UUID, Invoice]
-    items: dict[UUID, list[InvoiceItem]]
-    shares: dict[UUID, list[InvoiceShare]]
-    payments: dict[UUID, Payment]
-    allocated: dict[UUID, dict[str, int]]
-    closings: dict[UUID, Closing]
-    deposits: dict[UUID, Deposit]
+    subjects: dict[tuple[str, UUID], PracticeModel] = field(default_factory=dict)
+    items: dict[UUID, list[PracticeModel]] = field(default_factory=lambda: defaultdict(list))
+    shares: dict[UUID, list[PracticeModel]] = field(default_factory=lambda: defaultdict(list))
+    payments: dict[UUID, list[PracticeModel]] = field(default_factory=lambda: defaultdict(list))
+    allocations: dict[str, PracticeModel] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: Sequence[LedgerRecord]) -> Rows:
         """Read them in a constant number of queries."""
-        documents = [record.object_id for record in batch if record.kind in DOCUMENTS]
-        money = [record.object_id for record in batch if record.kind in MONEY]
-        items, shares = defaultdict(list), defaultdict(list)
-        for item in InvoiceItem.objects.filter(invoice__in=documents).order_by("position"):
-            items[item.invoice_id].append(item)
-        for share in InvoiceShare.objects.filter(invoice__in=documents).order_by("position"):
-            shares[share.invoice_id].append(share)
-        payments = Payment.objects.in_bulk(money)
-        allocated: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for row in PaymentAllocation.objects.filter(payment__in=money).select_related("share__invoice"):
-            payment = payments.get(row.payment_id)
-            if payment is not None and row.amount > 0 and row.allocated_at == payment.recorded_at:
-                allocated[payment.pk][str(row.share.invoice.number)] += row.amount
-        closed = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.CLOSING]
-        deposited = [record.object_id for record in batch if record.kind == LedgerRecord.Kind.DEPOSIT]
-        return cls(
-            invoices=Invoice.objects.in_bulk(documents),
-            items=items,
-            shares=shares,
-            payments=payments,
-            allocated=allocated,
-            closings=Closing.objects.in_bulk(closed),
-            deposits=Deposit.objects.in_bulk(deposited),
-        )
+        rows = cls()
+        keys: dict[type[PracticeModel], list[UUID]] = defaultdict(list)
+        for record in batch:
+            keys[MODELS.get(record.kind, Invoice)].append(record.object_id)
+        for model, chosen in keys.items():
+            found: Iterable[PracticeModel] = model.objects.filter(pk__in=chosen)  # type: ignore[attr-defined]  # each has one
+            rows.subjects.update({(model._meta.label, row.pk): row for row in found})
+        for item in InvoiceItem.objects.filter(invoice__in=keys[Invoice]):
+            rows.items[item.invoice_id].append(item)
+        for share in InvoiceShare.objects.filter(invoice__in=keys[Invoice]).with_balance():
+            rows.shares[share.invoice_id].append(share)
+        for payment in Payment.objects.filter(deposit__in=keys[Deposit]):
+            rows.payments[payment.deposit_id].append(payment)
+        named = [key for record in batch for key in allocations_named(record)]
+        rows.allocations.update({str(row.pk): row for row in PaymentAllocation.objects.filter(pk__in=named)})
+        return rows
 
     def fault_of(self, record: LedgerRecord) -> str:
         """Say where the row differs from what was recorded of it; nothing when it does not."""
-        payload: dict[str, Any] | None = None
-        if record.kind in DOCUMENTS and record.object_id in self.invoices:
-            invoice = self.invoices[record.object_id]
-            payload = invoice_payload(invoice, self.items[invoice.pk], self.shares[invoice.pk])
-        elif record.kind in MONEY and record.object_id in self.payments:
-            payment = self.payments[record.object_id]
-            payload = payment_payload(payment, sorted(self.allocated[payment.pk].items()))
-        elif record.kind == LedgerRecord.Kind.CLOSING and record.object_id in self.closings:
-            payload = closing_payload(self.closings[record.object_id])
-        elif record.kind == LedgerRecord.Kind.DEPOSIT and record.object_id in self.deposits:
-            payload = deposit_payload(self.deposits[record.object_id])
-        if payload is None:
+        row = self.subjects.get((MODELS.get(record.kind, Invoice)._meta.label, record.object_id))
+        if row is None:
             return f"the {record.kind} it speaks of is gone"
         said = json.loads(record.payload)
-        differing = sorted(name for name, value in payload.items() if said.get(name) != as_json(value))
-        return f"the {record.kind} differs in {', '.join(differing)}" if differing else ""
+        found = {**as_json(payload_of(row, **self.parts(record, row))), "record": envelope_of(record)}
+        differing = sorted(
+            name.removesuffix("_sha256")
+            for name in said.keys() | found.keys()
+            if said.get(name) != found.get(name) and not merged(name, said.get(name), found.get(name))
+        )
+        if differing:
+            return f"the {record.kind} differs in {', '.join(differing)}"
+        return closing_fault(row) if isinstance(row, Closing) else ""
+
+    def parts(self, record: LedgerRecord, row: PracticeModel) -> dict[str, list[PracticeModel]]:
+        """Return the rows that belong to a record's own."""
+        settled = [self.allocations[key] for key in allocations_named(record) if key in self.allocations]
+        if record.kind in DOCUMENTS:
+            return {"items": self.items[row.pk], "shares": self.shares[row.pk], "allocations": settled}
+        if record.kind == K.DEPOSIT:
+            return {"payments": self.payments[row.pk]}
+        return {} if record.kind == K.CLOSING else {"allocations": settled}
+
+    def status_fault(self, record: LedgerRecord) -> str:
+        """Hold a document's status against what its shares say."""
+        row = self.subjects.get((Invoice._meta.label, record.object_id))
+        if not isinstance(row, Invoice):
+            return ""
+        expected = (
+            Invoice.Status.ISSUED if row.is_credit_note else status_of(row, summed(self.shares[row.pk]))  # type: ignore[arg-type]  # shares with their balance
+        )
+        return (
+            ""
+            if row.status == expected
+            else f"the {record.kind} is {row.status}, its balance says {expected}"
+        )
 
 
-def as_json(value: Any) -> Any:
-    """Return a value as it reads back from a payload."""
-    return json.loads(canonical({"value": value}))["value"]
+def closing_fault(closing: Closing) -> str:
+    """Add up anew what a closing covers."""
+    former = Closing.objects.filter(
+        practice_id=closing.practice_id, period=closing.period, starts_on__lt=closing.starts_on
+    )
+    found = totals_of(closing, former.order_by("-starts_on").first())
+    wrong = sorted(name for name, value in found.items() if getattr(closing, name) != value)
+    return f"the closing does not add up in {', '.join(wrong)}" if wrong else ""
+
+
+def allocations_named(record: LedgerRecord) -> list[str]:
+    """Return the keys of the allocations a record was written with; none when its payload is spoilt."""
+    try:
+        return [str(UUID(row["id"])) for row in json.loads(record.payload).get("allocations", ())]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def merged(name: str, said: Any, found: Any) -> bool:
+    """Say whether a row follows its patient's record into the one it was merged into."""
+    while name == "patient_id" and said is not None:
+        said = Patient.objects.filter(pk=said).values_list("merged_into", flat=True).first()
+        if str(said) == found:
+            return True
+    return False
+
+
+def as_json(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload as it reads back."""
+    found: dict[str, Any] = json.loads(canonical(payload))
+    return found
 
 
 def missing_at_the_end(practice_id: UUID, count: int) -> str:
@@ -173,11 +254,23 @@ def missing_at_the_end(practice_id: UUID, count: int) -> str:
     return "" if given == count else f"{given - count} records are missing at the end"
 
 
-def unrecorded(practice_id: UUID) -> str:
-    """Find issued documents and payments that no record speaks of."""
+def unrecorded(practice_id: UUID, settled: set[str]) -> str:
+    """Find issued documents, payments, allocations, deposits and closings that no record speaks of."""
     known = LedgerRecord.objects.filter(practice_id=practice_id).values("object_id")
     invoice = Invoice.objects.issued().filter(practice_id=practice_id).exclude(pk__in=known).first()
     if invoice is not None:
         return f"{invoice.number} has no record"
-    payment = Payment.objects.filter(practice_id=practice_id).exclude(pk__in=known).first()
-    return "" if payment is None else f"payment {payment.pk} has no record"
+    for model in (Payment, Deposit, Closing):
+        row = model.objects.filter(practice_id=practice_id).exclude(pk__in=known).first()
+        if row is not None:
+            return f"{model._meta.model_name} {row.pk} has no record"
+    strayed = Payment.objects.filter(practice_id=practice_id, deposit__isnull=False).exclude(
+        deposit__in=known
+    )
+    if strayed.exists():
+        return f"payment {strayed[0].pk} names a deposit without a record"
+    rows = PaymentAllocation.objects.filter(practice_id=practice_id).values_list("pk", flat=True)
+    for key in rows.iterator():
+        if str(key) not in settled:
+            return f"allocation {key} has no record"
+    return ""

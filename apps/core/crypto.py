@@ -47,7 +47,7 @@ class KeyRing:
     keys: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
-    def parse(cls, text: str) -> KeyRing:
+    def parse(cls, text: str, *, setting: str = "APP_KMS_KEY") -> KeyRing:
         """Read `id:base64,id:base64` (32-byte keys, first is active).
 
         Raises ImproperlyConfigured, which never quotes a key.
@@ -55,14 +55,14 @@ class KeyRing:
         keys: dict[str, bytes] = {}
         for number, entry in enumerate(text.split(","), start=1):
             key_id, separator, encoded = entry.strip().partition(":")
-            where = f"APP_KMS_KEY, entry {number}"
+            where = f"{setting}, entry {number}"
             if not separator or not _KEY_ID.fullmatch(key_id):
                 raise ImproperlyConfigured(f"{where}: expected id:base64, the id of letters, digits, . _ -")
             if key_id in keys:
                 raise ImproperlyConfigured(f"{where}: the key id {key_id!r} is used twice")
             keys[key_id] = _decode_key(encoded, where)
         if len(set(keys.values())) != len(keys):
-            raise ImproperlyConfigured("APP_KMS_KEY: two ids hold the same key")
+            raise ImproperlyConfigured(f"{setting}: two ids hold the same key")
         return cls(active=next(iter(keys)), keys=keys)
 
 

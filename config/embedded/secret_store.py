@@ -25,6 +25,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "APP_INDEX_KEY": _key,
     "JWT_SIGNING_KEY": _word,
     "LINK_SIGNING_KEY": _word,
+    "LEDGER_SIGNING_KEY": lambda: f"l1:{_key()}",
     "EMBEDDED_POSTGRES_PASSWORD": lambda: secrets.token_hex(24),
     "EMBEDDED_VALKEY_PASSWORD": lambda: secrets.token_hex(24),
 }

@@ -13,6 +13,7 @@ required("DATABASE_URL")
 required("REDIS_URL")
 METRICS_TOKEN = secret("METRICS_TOKEN", least=16)
 DISPATCH_KEY = secret("DISPATCH_KEY")
+LEDGER_SIGNING_KEY = secret("LEDGER_SIGNING_KEY")
 
 SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", default=True)
 # Health probes come over plain HTTP from inside the platform.

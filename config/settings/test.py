@@ -13,6 +13,7 @@ os.environ.setdefault("APP_KMS_KEY", "t1:dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktMTI
 os.environ.setdefault("APP_INDEX_KEY", "dGVzdC1pbmRleC1rZXktdGVzdC1pbmRleC1rZXktMTI=")
 os.environ.setdefault("JWT_SIGNING_KEY", "test-jwt-key-test-jwt-key-test-jwt-key-test")
 os.environ.setdefault("LINK_SIGNING_KEY", "test-link-key-test-link-key-test-link-key")
+os.environ.setdefault("LEDGER_SIGNING_KEY", "t1:dGVzdC1sZWRnZXIta2V5LXRlc3QtbGVkZ2VyLTEyMzQ=")
 os.environ.setdefault("DATABASE_URL", "postgres://unset:unset@127.0.0.1:1/unset")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 

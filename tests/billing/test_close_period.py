@@ -42,7 +42,7 @@ class TestClosePeriod:
 
         assert (closing.invoiced, closing.credited, closing.received) == (7000, 2000, 4000)
         assert closing.received_by_method == {"card": 3000, "cash": 1000}
-        assert (closing.perpetual_total, closing.first_sequence, closing.last_sequence) == (5000, 1, 5)
+        assert (closing.perpetual_total, closing.first_sequence, closing.last_sequence) == (5000, 1, 6)
 
     def test_carries_the_perpetual_total_on(self, close, patient, practitioner, at):
         make_issued(practitioner, patient, at, 5000)
@@ -107,3 +107,18 @@ class TestClosePeriod:
 
         assert Closing.objects.count() == 1
         assert f"{practice.pk}: PERIOD_CLOSED" in capsys.readouterr().out
+
+
+class TestOrder:
+    def test_loses_nothing_that_came_late_into_the_chain(self, practice, patient, practitioner, at):
+        """Two people at midnight: the chain's order is not always the clock's."""
+        start = at.replace(hour=0) + DAY
+        make_issued(practitioner, patient, start + timedelta(hours=1), 700)
+        make_issued(practitioner, patient, at, 5000)
+        days = [
+            close_period(actor=MAKER, practice=practice, period="day", day=day.date(), at=day + 3 * DAY)
+            for day in (at, at + DAY)
+        ]
+
+        assert [closing.invoiced for closing in days] == [5000, 700]
+        assert days[1].perpetual_total == 5700

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -56,7 +57,11 @@ class TestRecordPayment:
 
         record = LedgerRecord.objects.get(object_id=payment.pk)
         assert (record.kind, record.sequence) == ("payment", 2)
-        assert '"allocations":[["FA-2026-000001",500]]' in record.payload
+        allocation = json.loads(record.payload)["allocations"][0]
+        assert (allocation["amount"], allocation["share_id"]) == (
+            500,
+            str(payment.allocations.get().share_id),
+        )
 
     def test_shows_in_the_patient_s_balance(self, invoice, patient, pay):
         pay(500)

@@ -22,6 +22,7 @@ FULL_ENVIRONMENT = {
     "LINK_SIGNING_KEY": "l" * 48,
     "DISPATCH_KEY": "d" * 48,
     "METRICS_TOKEN": "m" * 32,
+    "LEDGER_SIGNING_KEY": f"l1:{KEY}",
     "ALLOWED_HOSTS": "osdentaire.example",
     "PUBLIC_URL": "https://osdentaire.example",
     "DATABASE_URL": "postgres://u:p@127.0.0.1:1/x",

@@ -14,7 +14,8 @@ from apps.directory.models import Currency
 class Closing(PracticeModel):
     """The totals of one period of a practice, and the perpetual total since its first document, never reset.
 
-    It covers the ledger's records after the previous closing of its kind up to `last_sequence`. Append-only (trigger).
+    It covers the ledger's records up to `last_sequence`, the end of the chain when it was made, that were recorded before
+    `ends_at` and are not covered by the previous closing of its kind. Append-only (trigger).
     """
 
     class Period(models.TextChoices):
@@ -25,6 +26,7 @@ class Closing(PracticeModel):
     period = models.CharField(_("period"), max_length=5, choices=Period)
     starts_on = models.DateField(_("from"))
     ends_on = models.DateField(_("to (excluded)"))
+    ends_at = models.DateTimeField(_("ends at"))
     currency = models.CharField(_("currency"), max_length=3, choices=Currency)
     invoiced = models.BigIntegerField(_("invoiced"))
     credited = models.BigIntegerField(_("credited"))
@@ -36,7 +38,7 @@ class Closing(PracticeModel):
     closed_at = models.DateTimeField(_("closed at"))
 
     audit_clear = frozenset(
-        "period starts_on ends_on currency invoiced credited received received_by_method perpetual_total "
+        "period starts_on ends_on ends_at currency invoiced credited received received_by_method perpetual_total "
         "first_sequence last_sequence closed_at".split()
     )
     objects = BaseQuerySet.as_manager()

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.models.salts import new_salt
 from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
 from apps.directory.models import Currency
@@ -21,6 +22,7 @@ class Deposit(PracticeModel):
     cheques = models.PositiveIntegerField(_("number of cheques"))
     reference = models.CharField(_("reference"), max_length=80, blank=True)
     recorded_at = models.DateTimeField(_("recorded at"))
+    salt = models.CharField(max_length=32, default=new_salt, editable=False)
 
     audit_clear = frozenset("number deposited_on currency amount cheques recorded_at".split())
     objects = BaseQuerySet.as_manager()

@@ -37,8 +37,9 @@ class NumberSeries(PracticeModel):
 class LedgerRecord(PracticeModel):
     """One link of a practice's chain: SHA-256 over the previous hash and this record's canonical payload.
 
-    The payload is the exact text that was hashed. Personal values stand in it as salted digests. The table is
-    append-only (trigger) and is its own trail, therefore not audited.
+    The payload is the exact text that was hashed; it holds every column of the row it speaks of, personal values as
+    salted digests. The hash is signed with the key named. The table is append-only (trigger) and is its own trail,
+    therefore not audited.
     """
 
     class Kind(models.TextChoices):
@@ -56,6 +57,8 @@ class LedgerRecord(PracticeModel):
     previous_hash = models.CharField(_("previous hash"), max_length=64)
     hash = models.CharField(_("hash"), max_length=64)
     recorded_at = models.DateTimeField(_("recorded at"))
+    key_id = models.CharField(_("signed with"), max_length=32, blank=True, default="")
+    signature = models.CharField(_("signature"), max_length=64, blank=True, default="")
 
     audited = False
     objects = BaseQuerySet.as_manager()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models.deposits import Deposit
 from apps.billing.models.invoices import Invoice, InvoiceShare, Payer
+from apps.billing.models.salts import new_salt
 from apps.billing.querysets import PaymentQuerySet
 from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
@@ -55,6 +56,7 @@ class Payment(PracticeModel):
         related_name="payments",
         editable=False,
     )
+    salt = models.CharField(max_length=32, default=new_salt, editable=False)
 
     audit_clear = frozenset("payer method amount currency received_on recorded_at".split())
     objects = PaymentQuerySet.as_manager()

@@ -74,8 +74,8 @@ def credit_invoice(
     note.save()
     InvoiceItem.objects.bulk_create(items)
     InvoiceShare.objects.bulk_create(owed)
-    release_payments(shares, parts, at=at)
-    PaymentAllocation.objects.bulk_create(
+    moved = release_payments(shares, parts, at=at)
+    moved += PaymentAllocation.objects.bulk_create(
         [
             PaymentAllocation(
                 practice_id=note.practice_id, share=share, credit_note=note, amount=part, allocated_at=at
@@ -87,7 +87,7 @@ def credit_invoice(
     settle(invoice)
     if invoice.status == Invoice.Status.CREDITED:
         invoice.items.filter(treatment__isnull=False).update(holds_treatment=False)
-    return finish(note, Invoice.Status.ISSUED, items, owed, at=at)
+    return finish(note, Invoice.Status.ISSUED, items, owed, moved, at=at)
 
 
 def credited_lines(note: Invoice, invoice: Invoice, amounts: Mapping[UUID, int] | None) -> list[InvoiceItem]:
@@ -162,8 +162,10 @@ def mirrored(note: Invoice, share: InvoiceShare, part: int) -> InvoiceShare:
     )
 
 
-def release_payments(shares: Sequence[InvoiceShare], parts: Sequence[int], *, at: datetime) -> None:
-    """Take payments back, the latest first, as far as the credit leaves less due than was paid."""
+def release_payments(
+    shares: Sequence[InvoiceShare], parts: Sequence[int], *, at: datetime
+) -> list[PaymentAllocation]:
+    """Take payments back, the latest first, as far as the credit leaves less due than was paid; return the rows."""
     rows = []
     for share, part in zip(shares, parts, strict=True):
         excess = share.paid + share.credited + part - share.amount  # type: ignore[attr-defined]  # annotated
@@ -183,4 +185,4 @@ def release_payments(shares: Sequence[InvoiceShare], parts: Sequence[int], *, at
                     )
                 )
                 excess -= taken
-    PaymentAllocation.objects.bulk_create(rows)
+    return list(PaymentAllocation.objects.bulk_create(rows))

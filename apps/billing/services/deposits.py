@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Deposit, LedgerRecord, Payment
-from apps.billing.services.ledger import append, deposit_payload
+from apps.billing.services.ledger import append
 from apps.billing.services.numbering import next_deposit_number
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
@@ -61,10 +61,9 @@ def record_deposit(
     )
     Payment.objects.filter(pk__in=keys).update(deposit=deposit)
     append(
-        practice_id=practice.pk,
         kind=LedgerRecord.Kind.DEPOSIT,
-        object_id=deposit.pk,
-        payload=deposit_payload(deposit),
+        row=deposit,
+        payments=held,
         at=at,
     )
     return deposit

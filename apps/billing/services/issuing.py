@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, LedgerRecord
+from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, LedgerRecord, PaymentAllocation
+from apps.billing.models.salts import new_salt
 from apps.billing.services.documents import request_document
-from apps.billing.services.ledger import append, invoice_payload
+from apps.billing.services.ledger import append
 from apps.billing.services.numbering import next_number
 from apps.billing.services.settlement import locked
 from apps.billing.services.shares import SharesDoNotAddUp
@@ -44,14 +45,20 @@ def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
 
 
 def finish(
-    invoice: Invoice, status: str, items: list[InvoiceItem], shares: list[InvoiceShare], *, at: datetime
+    invoice: Invoice,
+    status: str,
+    items: list[InvoiceItem],
+    shares: list[InvoiceShare],
+    allocations: Sequence[PaymentAllocation] = (),
+    *,
+    at: datetime,
 ) -> Invoice:
     """Write what issue adds to a locked draft; the counters of number and ledger are locked last."""
     if {invoice.total_amount} != {sum(row.total_amount for row in items), sum(row.amount for row in shares)}:
         raise SharesDoNotAddUp(total_amount=invoice.total_amount)
     invoice.seller = seller_of(invoice.practice, invoice.practitioner)
     invoice.buyer = buyer_of(invoice.patient)
-    invoice.buyer_salt = secrets.token_hex(16)
+    invoice.buyer_salt = new_salt()
     invoice.issued_at = at
     invoice.issued_on = at.astimezone(invoice.practice.zone).date()
     # An invoice that asks for nothing has nothing left to pay.
@@ -60,10 +67,11 @@ def finish(
     invoice.number = next_number(invoice.practice_id, invoice.kind, invoice.issued_on.year)
     invoice.save()
     append(
-        practice_id=invoice.practice_id,
         kind=LedgerRecord.Kind(invoice.kind),
-        object_id=invoice.pk,
-        payload=invoice_payload(invoice, items, shares),
+        row=invoice,
+        items=items,
+        shares=shares,
+        allocations=allocations,
         at=at,
     )
     return invoice

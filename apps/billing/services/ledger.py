@@ -1,141 +1,128 @@
-"""The chain: what is appended for an issued document or a payment, and how it is hashed.
+"""The chain: what is appended for an issued document or a movement of money, how it is hashed and signed.
 
-`hash = SHA-256(previous hash + canonical payload)`, both as text; the first record of a practice follows 64
-zeros. Personal values stand in payloads as digests with the document's own salt: when the law lets the values
-go, the chain still holds.
+`hash = SHA-256(previous hash + canonical payload)`, both as text; the first record of a practice follows 64 zeros. A
+payload holds every column of the row it is about and of the rows that belong to it, so that a column added later is
+covered by itself: keys, amounts, days and what `audit_clear` names as they are, everything else as digests with the
+row's own salt. When the law lets the values go, the chain still holds.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from apps.billing.models import Closing, Deposit, Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
+from django.db.models import Model
+
+from apps.billing.archive.verifier import GENESIS, canonical, link
+from apps.billing.models import Invoice, InvoiceItem, LedgerRecord, Payment
 from apps.billing.services.numbering import next_in_series
+from apps.billing.services.signing import sign
+from apps.core.crypto import DecryptionFailed
+from apps.core.models import PracticeModel, new_id
 
-GENESIS: Final = "0" * 64
 CHAIN_SERIES: Final = "LEDGER"
-
-
-def canonical(payload: dict[str, Any]) -> str:
-    """Write a payload in the one way that is hashed: sorted keys, no spaces, integers, text as it is."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def link(previous_hash: str, payload: str) -> str:
-    """Return the hash of a record."""
-    return hashlib.sha256(f"{previous_hash}{payload}".encode()).hexdigest()
+# What may change after the record was written, with what holds it instead.
+LEFT_OUT: Final[dict[type[Model], frozenset[str]]] = {
+    # Follows from the allocations; verification works it out anew.
+    Invoice: frozenset({"status", "buyer_salt"}),
+    # Released by a full credit, which has a record.
+    InvoiceItem: frozenset({"holds_treatment"}),
+    # The record of the deposit names its payments.
+    Payment: frozenset({"deposit_id", "salt"}),
+}
+ALWAYS_LEFT_OUT: Final = frozenset({"updated_at", "salt"})
+UNREADABLE: Final = "unreadable"
 
 
 def digest(salt: str, value: Any) -> str:
     """Return the salted digest that stands for a personal value."""
-    return hashlib.sha256(f"{salt}{canonical({'value': value})}".encode()).hexdigest()
+    return link(salt, canonical({"value": value}))
 
 
 def append(
-    *, practice_id: UUID, kind: LedgerRecord.Kind, object_id: UUID, payload: dict[str, Any], at: datetime
+    *, kind: LedgerRecord.Kind, row: PracticeModel, at: datetime, **parts: Iterable[PracticeModel]
 ) -> LedgerRecord:
-    """Add a record at the end of a practice's chain; its counter is the last lock of the transaction."""
-    sequence = next_in_series(practice_id, CHAIN_SERIES, 0)
+    """Add the record of a row at the end of its practice's chain, the last lock of the transaction.
+
+    `parts` are the rows written with it: lines and shares of a document, allocations of a payment or credit,
+    payments of a deposit.
+    """
+    sequence = next_in_series(row.practice_id, CHAIN_SERIES, 0)
     previous = GENESIS
     if sequence > 1:
-        last = LedgerRecord.objects.filter(practice_id=practice_id, sequence=sequence - 1)
+        last = LedgerRecord.objects.filter(practice_id=row.practice_id, sequence=sequence - 1)
         previous = last.values_list("hash", flat=True).get()
-    text = canonical({**payload, "sequence": sequence, "kind": str(kind), "recorded_at": at.isoformat()})
-    return LedgerRecord.objects.create(
-        practice_id=practice_id,
-        sequence=sequence,
-        kind=kind,
-        object_id=object_id,
-        payload=text,
-        previous_hash=previous,
-        hash=link(previous, text),
-        recorded_at=at,
-    )
+    record = LedgerRecord(id=new_id(), practice_id=row.practice_id, sequence=sequence, kind=kind)
+    record.object_id, record.previous_hash, record.recorded_at = row.pk, previous, at
+    record.payload = canonical({**payload_of(row, **parts), "record": envelope_of(record)})
+    record.hash = link(previous, record.payload)
+    record.key_id, record.signature = sign(row.practice_id, sequence, record.hash)
+    record.save(force_insert=True)
+    return record
 
 
-def invoice_payload(invoice: Invoice, items: list[InvoiceItem], shares: list[InvoiceShare]) -> dict[str, Any]:
-    """Return what the chain keeps of an issued document."""
+def envelope_of(record: LedgerRecord) -> dict[str, Any]:
+    """Return the columns of the record itself that its payload repeats."""
     return {
-        "id": str(invoice.pk),
-        "number": invoice.number,
-        "issued_on": str(invoice.issued_on),
-        "currency": invoice.currency,
-        "total_amount": invoice.total_amount,
-        "net_amount": invoice.net_amount,
-        "vat_amount": invoice.vat_amount,
-        "corrects": str(invoice.corrects_id) if invoice.corrects_id else None,
-        "seller": invoice.seller,
-        "buyer_sha256": digest(invoice.buyer_salt, invoice.buyer),
-        "items": [item_payload(invoice, item) for item in items],
-        "shares": [
-            [share.payer, str(share.insurer_id) if share.insurer_id else None, share.kind, share.amount]
-            for share in shares
-        ],
+        "id": str(record.pk),
+        "sequence": record.sequence,
+        "kind": str(record.kind),
+        "recorded_at": plain(record.recorded_at),
     }
 
 
-def item_payload(invoice: Invoice, item: InvoiceItem) -> dict[str, Any]:
-    """Return what the chain keeps of a line; label and tooth are health data: digests."""
-    return {
-        "position": item.position,
-        "performed_on": str(item.performed_on),
-        "code": item.code,
-        "described_sha256": digest(invoice.buyer_salt, [item.label, item.tooth]),
-        "quantity": item.quantity,
-        "unit_price": item.unit_price,
-        "discount": item.discount,
-        "total_amount": item.total_amount,
-        "net_amount": item.net_amount,
-        "vat_amount": item.vat_amount,
-        "vat_code": item.vat_code,
-        "vat_rate_bp": item.vat_rate_bp,
-    }
+def payload_of(row: PracticeModel, **parts: Iterable[PracticeModel]) -> dict[str, Any]:
+    """Return what the chain keeps of a row and of the rows that belong to it, each list in the order of its keys."""
+    salt = salt_of(row)
+    facts = facts_of(row, salt)
+    for name, rows in parts.items():
+        if name == "payments":
+            facts[name] = sorted(str(other.pk) for other in rows)
+        else:
+            facts[name] = [facts_of(other, salt) for other in sorted(rows, key=lambda one: str(one.pk))]
+    return facts
 
 
-def payment_payload(payment: Payment, allocations: list[tuple[str, int]]) -> dict[str, Any]:
-    """Return what the chain keeps of a payment: amounts by invoice number."""
-    return {
-        "id": str(payment.pk),
-        "payer": payment.payer,
-        "insurer": str(payment.insurer_id) if payment.insurer_id else None,
-        "method": payment.method,
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "received_on": str(payment.received_on),
-        "refunds": str(payment.refunds_id) if payment.refunds_id else None,
-        "allocations": [[number, amount] for number, amount in allocations],
-    }
+def salt_of(row: PracticeModel) -> str:
+    """Return the salt of a row's digests."""
+    return str(getattr(row, "buyer_salt", "") or getattr(row, "salt", ""))
 
 
-def closing_payload(closing: Closing) -> dict[str, Any]:
-    """Return what the chain keeps of a closing."""
-    return {
-        "id": str(closing.pk),
-        "period": closing.period,
-        "starts_on": str(closing.starts_on),
-        "ends_on": str(closing.ends_on),
-        "currency": closing.currency,
-        "invoiced": closing.invoiced,
-        "credited": closing.credited,
-        "received": closing.received,
-        "received_by_method": closing.received_by_method,
-        "perpetual_total": closing.perpetual_total,
-        "first_sequence": closing.first_sequence,
-        "last_sequence": closing.last_sequence,
-    }
+def facts_of(row: PracticeModel, salt: str) -> dict[str, Any]:
+    """Return every column of a row that counts: in the clear what is not personal, digests of the rest."""
+    facts: dict[str, Any] = {}
+    left_out = ALWAYS_LEFT_OUT | LEFT_OUT.get(type(row), frozenset())
+    for field in row._meta.concrete_fields:
+        name = field.attname
+        if name in left_out:
+            continue
+        if field.primary_key or field.is_relation or name == "created_at" or field.name in row.audit_clear:
+            facts[name] = plain(getattr(row, name))
+        else:
+            facts[f"{name}_sha256"] = sealed_digest(row, name, salt)
+    return facts
 
 
-def deposit_payload(deposit: Deposit) -> dict[str, Any]:
-    """Return what the chain keeps of a cheque deposit."""
-    return {
-        "id": str(deposit.pk),
-        "number": deposit.number,
-        "deposited_on": str(deposit.deposited_on),
-        "currency": deposit.currency,
-        "amount": deposit.amount,
-        "cheques": deposit.cheques,
-    }
+def sealed_digest(row: PracticeModel, name: str, salt: str) -> str:
+    """Return the digest of a personal value; of one that no longer opens, a word that fits no digest."""
+    try:
+        return digest(salt, plain(getattr(row, name)))
+    except DecryptionFailed:
+        return UNREADABLE
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON writes it: keys and days as text, moments in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date | UUID):
+        return str(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(inner) for inner in value]
+    return value

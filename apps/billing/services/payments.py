@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Invoice, InvoiceShare, LedgerRecord, Payment, PaymentAllocation
 from apps.billing.models.invoices import Payer
-from apps.billing.services.ledger import append, payment_payload
+from apps.billing.services.ledger import append
 from apps.billing.services.settlement import locked, settle, shares_of
 from apps.billing.states import INVOICE
 from apps.core.errors import DomainError, InvalidInput
@@ -84,13 +84,12 @@ def record_payment(
     )
     payment.clean_fields(exclude=["practice", "patient", "insurer"])
     payment.save()
-    allocate(payment, owed, at=at)
+    settled = allocate(payment, owed, at=at)
     settle(invoice)
     append(
-        practice_id=invoice.practice_id,
         kind=LedgerRecord.Kind.PAYMENT,
-        object_id=payment.pk,
-        payload=payment_payload(payment, [(str(invoice.number), amount)]),
+        row=payment,
+        allocations=settled,
         at=at,
     )
     return payment
@@ -112,8 +111,8 @@ def shares_owed(invoice: Invoice, payer: str, insurer: Insurer | None) -> list[I
     return shares
 
 
-def allocate(payment: Payment, shares: list[InvoiceShare], *, at: datetime) -> None:
-    """Settle shares in their order with a payment."""
+def allocate(payment: Payment, shares: list[InvoiceShare], *, at: datetime) -> list[PaymentAllocation]:
+    """Settle shares in their order with a payment and return the rows, which its ledger record names."""
     left = payment.amount
     rows = []
     for share in shares:
@@ -129,7 +128,7 @@ def allocate(payment: Payment, shares: list[InvoiceShare], *, at: datetime) -> N
                 )
             )
             left -= part
-    PaymentAllocation.objects.bulk_create(rows)
+    return list(PaymentAllocation.objects.bulk_create(rows))
 
 
 def balance(share: InvoiceShare) -> int:

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models import Invoice, LedgerRecord, Payment, PaymentAllocation
-from apps.billing.services.ledger import append, payment_payload
+from apps.billing.services.ledger import append
 from apps.billing.services.settlement import settle
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
@@ -71,14 +71,13 @@ def refund_payment(
     )
     refund.clean_fields(exclude=["practice", "patient", "insurer", "refunds"])
     refund.save()
-    take_back(payment, refunded + amount, at=at)
+    taken = take_back(payment, refunded + amount, at=at)
     for invoice in invoices:
         settle(invoice)
     append(
-        practice_id=payment.practice_id,
         kind=LedgerRecord.Kind.REFUND,
-        object_id=refund.pk,
-        payload=payment_payload(refund, []),
+        row=refund,
+        allocations=taken,
         at=at,
     )
     return refund
@@ -90,8 +89,8 @@ def lock_invoices(payment: Payment) -> list[Invoice]:
     return list(Invoice.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
 
 
-def take_back(payment: Payment, given_back: int, *, at: datetime) -> None:
-    """Take allocations back until no more of the payment settles something than was kept of it."""
+def take_back(payment: Payment, given_back: int, *, at: datetime) -> list[PaymentAllocation]:
+    """Take allocations back until no more of the payment settles something than was kept of it; return the rows."""
     held = payment.allocations.order_by().values("share").annotate(held=Sum("amount")).order_by("-share")
     excess = sum(row["held"] for row in held) + given_back - payment.amount
     rows = []
@@ -108,4 +107,4 @@ def take_back(payment: Payment, given_back: int, *, at: datetime) -> None:
                 )
             )
             excess -= taken
-    PaymentAllocation.objects.bulk_create(rows)
+    return list(PaymentAllocation.objects.bulk_create(rows))

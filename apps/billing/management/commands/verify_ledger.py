@@ -31,7 +31,10 @@ class Command(BaseCommand):
         for practice_id in chosen:
             outcome = self.verify(practice_id)
             if outcome.finding is None:
-                self.stdout.write(f"{practice_id}: {outcome.records} records, unbroken")
+                signatures = (
+                    "signatures checked" if outcome.signed else "signatures not checked: no key is set"
+                )
+                self.stdout.write(f"{practice_id}: {outcome.records} records, unbroken, {signatures}")
                 continue
             broken += 1
             finding = outcome.finding
