@@ -57,6 +57,7 @@ EXPECTED: dict[str, Row] = {
     "agenda.openholiday": Row(DENTAL, "dora", "", "dora"),
     "agenda.waitlistentry": Row(DENTAL, DENTAL, DENTAL, DENTAL),
     "agenda.pinnedvisit": Row(DENTAL, DENTAL, DENTAL),
+    "agenda.series": Row(DENTAL, DENTAL),
     "agenda.recall": Row(DENTAL, DENTAL, DENTAL),
     "agenda.recalltype": Row(DENTAL, "dora", "dora", "dora"),
     "agenda.calendartoken": Row("ana dora cleo", "ana dora cleo"),

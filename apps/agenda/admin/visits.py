@@ -233,9 +233,10 @@ class AppointmentAdmin(ServiceModelAdmin):
             return ((None, {"fields": asked}), over)
         state = (("status", "confirmation"), ("arrived_at", "seated_at", "dismissed_at"))
         past = ("cancelled_at", "cancel_reason") if obj.cancelled_at else ()
+        with_others = ("series",) if obj.series_id else ()
         return (
             (None, {"fields": ("patient", when, people, place, "acts", "color", "seen_version")}),
-            (_("Course of the visit"), {"fields": (*state, *([past] if past else []))}),
+            (_("Course of the visit"), {"fields": (*state, *([past] if past else []), *with_others)}),
             over,
         )
 
@@ -244,7 +245,7 @@ class AppointmentAdmin(ServiceModelAdmin):
         if obj is None:
             return ()
         course = ("status", "confirmation", "arrived_at", "seated_at", "dismissed_at")
-        return ("patient", *course, "cancelled_at", "cancel_reason")
+        return ("patient", *course, "cancelled_at", "cancel_reason", "series")
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Show remarks once there is a visit."""

@@ -19,6 +19,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             (gettext_noop("Appointments"), "calendar_month", "agenda", "appointment"),
             (gettext_noop("Absences"), "event_busy", "agenda", "absence"),
+            (gettext_noop("Series of appointments"), "event_repeat", "agenda", "series"),
             (gettext_noop("Pinboard"), "push_pin", "agenda", "pinnedvisit"),
             (gettext_noop("Waiting list"), "hourglass_top", "agenda", "waitlistentry"),
             (gettext_noop("Recalls"), "notifications_active", "agenda", "recall"),
