@@ -68,8 +68,8 @@ def _payable(request: Request, lines: list[LineResult], purse: Purse) -> Result:
     """
     covered = any(line.covered for line in lines)
     fills_deductible = deductible_scope(request.type) in purse.consumption
-    asks_something = any(line.line_total for line in lines)
-    if asks_something and not covered and not fills_deductible:
+    by_rule = any(line.line_total for line in lines) or all(line.is_stopped for line in lines)
+    if by_rule and not covered and not fills_deductible:
         return _sum_up("rejected", next((line.reason_code for line in lines if line.reason_code), ""), lines)
     is_partial = any(line.is_stopped or any(step.rule in _CUT_SHORT for step in line.steps) for line in lines)
     return _sum_up("payable", "", lines, purse, decision="partial" if is_partial else "approved")
@@ -83,16 +83,15 @@ def _sum_up(
     *,
     decision: str = "denied",
 ) -> Result:
-    tax = sum(line.tax for line in lines)
     return Result(
         status=status,
         decision=decision,
         reason_code=reason,
-        total=sum(line.line_total for line in lines) + tax,
+        total=sum(line.line_total for line in lines),
         covered=sum(line.covered for line in lines),
         copay=sum(line.copay for line in lines),
         writeoff=sum(line.writeoff for line in lines),
-        tax=tax,
+        tax=sum(line.tax for line in lines),
         lines=tuple(lines),
         consumption={} if purse is None else dict(purse.consumption),
         review=(),

@@ -209,26 +209,38 @@ def _set_price(case: Case, draft: Draft) -> None:
 
 def _part_incompatible(case: Case, standing: list[Draft]) -> None:
     """Rule 8: of two acts that exclude each other the dearer stays; an act already had on the day stays too."""
-    day = case.request.service_date
-    kept: list[tuple[str, str, bool]] = [
-        (past.code, past.tooth, False) for past in case.history.lines if past.service_date == day
+    first = case.request.service_date
+    last = case.request.service_end_date or first
+    kept = [
+        (past.code, past.tooth, "day" if past.service_date == first else "stay")
+        for past in case.history.lines
+        if first <= past.service_date <= last
     ]
     for draft in sorted(standing, key=lambda draft: (-draft.allowed, draft.line.sequence)):
         rival = _rival(case.bareme, draft.line, kept)
         if rival and not _associate(case.bareme, draft, rival):
             draft.stop("INCOMPATIBLE", {"with": rival})
         else:
-            kept.append((draft.line.code, draft.line.tooth, True))
+            kept.append((draft.line.code, draft.line.tooth, "claim"))
 
 
-def _rival(bareme: BaremeTerms, line: RequestLine, kept: list[tuple[str, str, bool]]) -> str:
+# Where a kept act may stand for a pair of each scope to be one: in the claim, on its day, within its stay.
+_REACH: Mapping[str, tuple[str, ...]] = {
+    "claim": ("claim",),
+    "day": ("claim", "day"),
+    "tooth": ("claim", "day"),
+    "stay": ("claim", "day", "stay"),
+}
+
+
+def _rival(bareme: BaremeTerms, line: RequestLine, kept: list[tuple[str, str, str]]) -> str:
     """Return the code of the first kept act the line is incompatible with."""
     for one, other, scope in bareme.incompatible:
         if line.code not in (one, other):
             continue
         wanted = other if line.code == one else one
-        for code, tooth, is_here in kept:
-            if code == wanted and (is_here or scope != "claim") and (scope != "tooth" or tooth == line.tooth):
+        for code, tooth, place in kept:
+            if code == wanted and place in _REACH[scope] and (scope != "tooth" or tooth == line.tooth):
                 return code
     return ""
 

@@ -172,7 +172,7 @@ class BaremeAct:
 class BaremeTerms:
     """The prices in force on the service date, and who bears what exceeds them.
 
-    `incompatible` are (code, code, scope): `claim`, `day` or `tooth` (same day and tooth). `association_bp` gives,
+    `incompatible` are (code, code, scope): `claim`, `day`, `tooth` (same day and tooth) or `stay`. `association_bp` gives,
     for "A+B", "B" or "*", the part of its price the lesser act of such a pair keeps.
     """
 

@@ -135,7 +135,7 @@ class LineResult:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The price of a claim: sums of its lines, never rounded again.
+    """The price of a claim: sums of its lines, never rounded again; `total + tax = covered + copay + writeoff`.
 
     `status` is `payable`, `rejected` or `duplicate`; `decision` is `approved`, `partial` or `denied`;
     `consumption` is what the balances are to be charged, by scope; `review` names what a person must look at.
