@@ -487,6 +487,7 @@ def a_closing(world: World, who: str, n: int) -> Any:
         period="day",
         starts_on=day,
         ends_on=day + timedelta(days=1),
+        ends_at=world.at,
         currency="EUR",
         invoiced=0,
         credited=0,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.urls import reverse
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import shown
 from apps.billing.models import BillingDocument, Closing, Deposit, LedgerRecord, NumberSeries
+from apps.billing.services import archive_ledger
 from apps.core.admin import ServiceModelAdmin
+from apps.core.limits import RateLimited
+from apps.core.storage import attachment
 
 
 @admin.register(BillingDocument)
@@ -103,8 +111,36 @@ class ClosingAdmin(ServiceModelAdmin):
         "received_by_method",
         "perpetual",
         ("first_sequence", "last_sequence", "closed_at"),
+        "archive",
     )
-    readonly_fields = ("asked", "taken_back", "money", "perpetual")
+    readonly_fields = ("asked", "taken_back", "money", "perpetual", "archive")
+
+    def get_urls(self) -> Any:
+        """Add the address of the archive."""
+        view = self.admin_site.admin_view(self.archive_view)
+        return [path("<path:object_id>/archive/", view, name="billing_closing_archive"), *super().get_urls()]
+
+    def archive_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Hand out the archive of what the closing covers; that it was taken away is recorded."""
+        closing = self.visible_object(request, object_id)
+        if not request.user.has_perm("billing.export_ledger"):
+            raise PermissionDenied
+        try:
+            archive = archive_ledger(
+                actor=self.actor(request), practice=closing.practice, closing=closing, at=timezone.now()
+            )
+        except RateLimited as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(self.page("change", closing.pk))
+        headers = {"Content-Disposition": attachment(archive.file_name)}
+        return HttpResponse(archive.data, content_type="application/zip", headers=headers)
+
+    @display(description=_("archive"))
+    def archive(self, obj: Closing) -> str:
+        """Return a link to the archive, which verifies itself offline."""
+        return format_html(
+            '<a href="{}">{}</a>', self.page("archive", obj.pk), _("Download the archive (ZIP)")
+        )
 
     def object_label(self, obj: Closing) -> str:
         """Return the period."""

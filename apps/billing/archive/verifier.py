@@ -144,21 +144,25 @@ def manifest_faults(read: Read, keys: Keys) -> Iterator[str]:
 def record_fault(read: Read, keys: Keys) -> tuple[int, str, int]:
     """Return the first bad record, its fault, and how many were read; no fault when all are sound."""
     manifest = json.loads(read(MANIFEST))
-    lines = read(RECORDS).decode("utf-8").splitlines()
+    # Texts may hold other line ends than the one that separates records.
+    lines = read(RECORDS).decode("utf-8").split("\n")
+    lines = lines[:-1] if lines[-1] == "" else lines
     records: list[Record] = []
     previous = manifest["empreinte_precedente"]
     expected = first = manifest["premier_enregistrement"]
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
+            records.append(record)
             fault = FAULTS.get(chain_fault(record, expected, previous), "")
+            if not fault and line != canonical(record):
+                fault = "écrit autrement que de la façon convenue"
+            if not fault and keys:
+                fault = signature_fault(record, manifest["cabinet"], keys)
+            if not fault and record["kind"] == "closing":
+                fault = closing_fault(records, record, first)
         except (ValueError, KeyError, TypeError, AttributeError):
-            return expected, f"illisible (ligne {number} de {RECORDS})", number
-        if not fault and keys:
-            fault = signature_fault(record, manifest["cabinet"], keys)
-        records.append(record)
-        if not fault and record["kind"] == "closing":
-            fault = closing_fault(records, record, first)
+            fault = f"illisible (ligne {number} de {RECORDS})"
         if fault:
             return expected, fault, number
         previous, expected = record["hash"], expected + 1

@@ -1,5 +1,6 @@
 """Writes of billing, one module per use case."""
 
+from apps.billing.services.archiving import archive_ledger
 from apps.billing.services.closings import close_period
 from apps.billing.services.credits import credit_invoice
 from apps.billing.services.deciding import Signature, accept_quote, expire_quotes, refuse_quote
@@ -26,6 +27,7 @@ __all__ = [
     "ShareInput",
     "Signature",
     "accept_quote",
+    "archive_ledger",
     "close_period",
     "create_draft",
     "create_quote",
