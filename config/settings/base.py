@@ -204,6 +204,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "options": {"queue": "events"},
     },
+    "refresh-peers": {
+        "task": "insurance.refresh_peers",
+        "schedule": crontab(hour=3, minute=5),
+        "options": {"queue": "reconciliation", "expires": 3600},
+    },
 }
 
 # --- people and sessions ------------------------------------------------------------------------------------------
@@ -257,6 +262,8 @@ INVITATION_SECONDS = whole_number("INVITATION_SECONDS", 72 * 3600, 3600, 30 * 86
 # Where the links of account messages lead; the token follows after `#`, which no server ever sees.
 PASSWORD_LINK = env.str("PASSWORD_LINK", default=f"{PUBLIC_URL}/account/password")
 API_PER_USER_PER_MINUTE = whole_number("API_PER_USER_PER_MINUTE", 600, 10, 1_000_000)
+# Insured people and contracts a provider looks up by number, found or not.
+LOOKUPS_PER_USER_PER_MINUTE = whole_number("LOOKUPS_PER_USER_PER_MINUTE", 60, 1, 1_000_000)
 
 # --- API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

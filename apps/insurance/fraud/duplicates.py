@@ -28,7 +28,7 @@ def line(facts: Facts, settings: Settings) -> Hit | None:
             asked.tooth,
             facts.claim.service_date,
         )
-        return same and past.paid and not settings.traits(asked.code).repeatable
+        return same and past.paid and not (asked.repeatable or settings.traits(asked.code).repeatable)
 
     return gravest(
         Hit(0, observed=1, threshold=settings["repeats"], lines=(asked.sequence,), claims=(past.claim,))
@@ -42,7 +42,7 @@ def near(facts: Facts, settings: Settings) -> Hit | None:
 
     def resembles(asked: Line, past: PastLine) -> bool:
         traits = settings.traits(asked.code)
-        if asked.code != past.code or traits.in_sessions or traits.repeatable:
+        if asked.code != past.code or asked.repeatable or traits.in_sessions or traits.repeatable:
             return False
         if asked.tooth and past.tooth and asked.tooth != past.tooth:
             return False

@@ -39,6 +39,7 @@ class Line:
     minutes: int = 0
     non_substitutable: bool = False
     trauma: bool = False
+    repeatable: bool = False
     prior_paid: int = 0
 
     @property

@@ -185,6 +185,9 @@ class Claim(BaseModel):
             models.Index(fields=["insurer", "-id"], name="insurance_claim_insurer"),
             models.Index(fields=["insurer", "status", "-id"], name="insurance_claim_queue"),
             models.Index(fields=["provider", "-id"], name="insurance_claim_provider"),
+            # What screening counts while the counter waits: the last minutes, and the practitioner's day.
+            models.Index("provider", "submitted_at", name="insurance_claim_pace"),
+            models.Index("provider", "service_date", name="insurance_claim_provider_day"),
             models.Index("adherent", "service_date", name="insurance_claim_history"),
             models.Index("contract", "service_date", name="insurance_claim_contract"),
             models.Index(
@@ -279,6 +282,11 @@ class ClaimItem(BaseModel):
     non_substitutable_reason = models.CharField(_("why not"), max_length=200, blank=True)
     is_trauma = models.BooleanField(_("after an accident"), default=False)
     preauthorisation = models.CharField(_("prior agreement"), max_length=40, blank=True)
+    minutes = models.PositiveIntegerField(
+        _("usual minutes of one"),
+        default=0,
+        help_text=_("As the price list stood; screening adds days up from it."),
+    )
 
     is_generic = models.BooleanField(_("generic"), default=False)
     allowed_amount = models.BigIntegerField(_("base of reimbursement"), default=0)

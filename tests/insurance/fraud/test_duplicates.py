@@ -34,6 +34,7 @@ class TestDupLine:
     def test_spares_a_repeatable_act(self):
         facts = calm(history=(past(),))
         assert points_of("DUP_LINE", facts, acts={"C2": {"repeatable": True}}) is None
+        assert points_of("DUP_LINE", claiming(line(repeatable=True), facts=facts)) is None
 
     def test_spares_a_repeat_of_a_line_that_was_not_paid_anyway(self):
         assert points_of("DUP_LINE", calm(history=(past(paid=False),))) is None
