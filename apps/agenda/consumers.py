@@ -6,6 +6,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
@@ -16,8 +17,10 @@ from apps.accounts.api.authentication import ACCESS_COOKIE, SessionTokenAuthenti
 from apps.accounts.models import User
 from apps.agenda.live import group_of
 from apps.agenda.models import Appointment
-from apps.agenda.selectors import appointments_of, card, last_sequence
+from apps.agenda.selectors import appointments_of, last_sequence
+from apps.agenda.shapes import card
 from apps.core.errors import DomainError
+from apps.core.plain import plain
 
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
 VIEW = "agenda.view_appointment"
@@ -44,6 +47,11 @@ class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # chann
             # Read after joining: what is committed from now on arrives, what was before is within the number.
             sequence = await database_sync_to_async(last_sequence)(user.practice_id)
             await self.send_json({"type": "agenda.ready", "sequence": sequence})
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """Write keys and moments as the API does."""
+        return orjson.dumps(content, default=plain).decode()
 
     async def disconnect(self, code: int) -> None:
         """Leave the practice's group."""

@@ -1,16 +1,12 @@
-"""Reads of the agenda, and the one shape in which an appointment leaves the house."""
+"""Reads of the agenda."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from apps.agenda.lifecycle import allowed_verbs
 from apps.agenda.models import (
     Absence,
     AgendaChange,
@@ -141,46 +137,3 @@ def changes_since(*, viewer: Viewer, since: int, limit: int) -> list[AgendaChang
     for change in changes:
         change.shown = visits.get(change.appointment_id)  # type: ignore[attr-defined]
     return changes
-
-
-def card(appointment: Appointment, zone: ZoneInfo) -> dict[str, Any]:
-    """Return an appointment as lists, details and the web socket show it.
-
-    A plain dictionary, not a serializer: a week of 500 visits is the API's most frequent long answer.
-    """
-    return {
-        "id": str(appointment.pk),
-        "patient": {"id": str(appointment.patient_id), "display_name": appointment.patient.display_name},
-        "practitioner": str(appointment.practitioner_id),
-        "assistant": str(appointment.assistant_id) if appointment.assistant_id else None,
-        "room": str(appointment.room_id),
-        "type": str(appointment.type_id),
-        "starts_at": local(appointment.starts_at, zone),
-        "ends_at": local(appointment.ends_at, zone),
-        "status": str(appointment.status),
-        "confirmation": str(appointment.confirmation),
-        "color": appointment.shown_color,
-        "note_count": getattr(appointment, "note_count", 0),
-        "version": appointment.version,
-        "arrived_at": local(appointment.arrived_at, zone),
-        "seated_at": local(appointment.seated_at, zone),
-        "dismissed_at": local(appointment.dismissed_at, zone),
-        "cancelled_at": local(appointment.cancelled_at, zone),
-        "is_overbooked": appointment.is_overbooked,
-    }
-
-
-def detail(appointment: Appointment, zone: ZoneInfo) -> dict[str, Any]:
-    """Return an appointment with what only its own page needs."""
-    return {
-        **card(appointment, zone),
-        "acts": [str(act.pk) for act in appointment.acts.all()],
-        "cancel_reason": appointment.cancel_reason,
-        "override_reason": appointment.override_reason,
-        "allowed": allowed_verbs(appointment.status, appointment.confirmation),
-    }
-
-
-def local(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    """Write a moment with the practice's offset."""
-    return None if moment is None else moment.astimezone(zone).isoformat()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from apps.agenda.models import Appointment
+from apps.agenda.services import cancel_appointment, change_appointment
 from tests.agenda.scenes import Desk, clock, make_patient, make_type
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,20 @@ class TestCreate:
 
 
 class TestList:
+    def test_shows_each_visit_as_its_own_page_does(self, desk: Desk, api) -> None:
+        visit = desk.book(clock(9), note="Sonner deux fois")
+        other = desk.book(clock(10), override_reason="Urgence")
+        now = datetime(2026, 11, 24, 8, 1, 2, 345678, tzinfo=UTC)
+        for verb in ("arrive", "seat", "complete"):
+            change_appointment(actor=desk.actor, appointment=visit, verb=verb, at=now)
+        cancel_appointment(actor=desk.actor, appointment=other, at=now)
+        listed = api(desk.actor).get(URL, {"date": "2026-11-24"}).json()["results"]
+        assert len(listed) == 2
+        for row in listed:
+            whole = api(desk.actor).get(f"{URL}/{row['id']}").json()
+            assert row == {name: whole[name] for name in row}
+        assert listed[0]["arrived_at"] == "2026-11-24T09:01:02.345678+01:00"
+
     def test_shows_one_local_day(self, desk: Desk, api) -> None:
         desk.book(clock(9))
         desk.book(clock(9, day=clock(0) + timedelta(days=1)), patient=1)

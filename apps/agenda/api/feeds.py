@@ -18,8 +18,9 @@ from apps.agenda.api.serializers import AppointmentCard
 from apps.agenda.calendars import calendar_of
 from apps.agenda.day_sheet import columns_of, render_day_sheet
 from apps.agenda.models import AgendaChange, Appointment, CalendarToken
-from apps.agenda.selectors import card, changes_since
+from apps.agenda.selectors import changes_since
 from apps.agenda.services.calendars import token_of
+from apps.agenda.shapes import card
 from apps.core.api.fields import zone_of
 from apps.core.api.filters import refuse_unknown_parameters
 from apps.core.api.pagination import envelope

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.agenda.models import Absence, Appointment, AppointmentNote, AppointmentType, pattern_syntax
-from apps.agenda.selectors import card, detail
+from apps.agenda.shapes import card, detail
 from apps.catalog.models import Act
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField, zone_of
 from apps.directory.models import Practice, Practitioner, Room, hex_color
@@ -26,7 +26,7 @@ class NamedPerson(serializers.Serializer[Any]):
 
 
 class AppointmentCard(serializers.Serializer[Appointment]):
-    """An appointment in a list; written by `selectors.card`, described here."""
+    """An appointment in a list; written by `shapes.card`, described here."""
 
     id = serializers.UUIDField()
     patient = NamedPerson()

@@ -41,7 +41,9 @@ from apps.agenda.selectors import (
     types_of,
 )
 from apps.agenda.services.pinboard import unschedule
+from apps.agenda.shapes import card_rows, cards_of
 from apps.agenda.slots import find_slots
+from apps.core.api.fields import zone_of
 from apps.core.api.filters import refuse_unknown_parameters
 from apps.core.api.pagination import WholePagination
 from apps.core.api.views import BaseViewSet
@@ -109,7 +111,8 @@ class AppointmentViewSet(BaseViewSet):
 
     def list(self, request: Request) -> Response:
         """List a window of the agenda in one answer."""
-        return self.answer_list(self.filter_queryset(self.get_queryset()))
+        rows: Any = self.paginate_queryset(card_rows(self.filter_queryset(self.get_queryset())))
+        return self.get_paginated_response(cards_of(rows, zone_of(self.get_serializer_context())))
 
     def retrieve(self, request: Request, pk: Any = None) -> Response:
         """Show one appointment."""

@@ -6,7 +6,7 @@ from apps.patients.models.alerts import Alert
 from apps.patients.models.consents import ConsentForm
 from apps.patients.models.contacts import PatientContact
 from apps.patients.models.emergencies import EmergencyAccess
-from apps.patients.models.people import Household, Language, NameWord, Patient
+from apps.patients.models.people import Household, Language, NameWord, Patient, name_in_use
 
 __all__ = [
     "Alert",
@@ -17,4 +17,5 @@ __all__ = [
     "NameWord",
     "Patient",
     "PatientContact",
+    "name_in_use",
 ]

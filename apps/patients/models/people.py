@@ -24,6 +24,11 @@ class Language(models.TextChoices):
     EN = "en", _("English")
 
 
+def name_in_use(first_name: str, last_name: str) -> str:
+    """Return a name as a practice says it: `Jeanne MARTIN`."""
+    return f"{first_name} {last_name.upper()}".strip()
+
+
 def name_words() -> Func:
     """Return the expression of the words in a patient's name, as the index holds it."""
     bare = Func("search_text", function="btrim")
@@ -209,7 +214,7 @@ class Patient(PracticeModel):
     @property
     def display_name(self) -> str:
         """First name and name in use, as `Jeanne MARTIN`."""
-        return f"{self.first_name} {self.last_name.upper()}".strip()
+        return name_in_use(self.first_name, self.last_name)
 
     @property
     def national_id_masked(self) -> str:
