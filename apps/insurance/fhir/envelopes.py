@@ -1,0 +1,104 @@
+"""What wraps resources: search results, refusals, and what this server can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+FHIR_VERSION: Final = "4.0.1"
+MEDIA_TYPE: Final = "application/fhir+json"
+# HTTP status to the kind of issue FHIR knows; what is not here is `invalid` below 500 and `exception` above.
+ISSUES: Final = {
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    409: "conflict",
+    413: "too-long",
+    429: "throttled",
+}
+
+
+class Search(NamedTuple):
+    """One way to search a resource."""
+
+    name: str
+    type: str
+    documentation: str
+
+
+class Served(NamedTuple):
+    """One resource this server has: what it does with it and how it is searched."""
+
+    resource: str
+    interactions: tuple[str, ...]
+    searches: tuple[Search, ...]
+
+
+def searchset(
+    entries: Sequence[tuple[str, dict[str, Any]]], *, total: int, links: dict[str, str]
+) -> dict[str, Any]:
+    """Return a page of results, each with its absolute address; `links` maps self and next to theirs."""
+    found: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": total,
+        "link": [{"relation": relation, "url": url} for relation, url in links.items()],
+    }
+    if entries:
+        found["entry"] = [
+            {"fullUrl": url, "resource": resource, "search": {"mode": "match"}} for url, resource in entries
+        ]
+    return found
+
+
+def outcome(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a refusal; each field that is wrong is an issue of its own, and our stable code goes along."""
+    kind = ISSUES.get(status, "exception" if status >= 500 else "invalid")
+    fields = [
+        (name, text) for name, texts in (details or {}).items() if isinstance(texts, list) for text in texts
+    ]
+    issues: list[dict[str, Any]] = [
+        {**issue(kind, code, str(text)), "expression": [name]} for name, text in fields
+    ] or [issue(kind, code, message)]
+    return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def issue(kind: str, code: str, text: str) -> dict[str, Any]:
+    """Return one thing that is wrong."""
+    return {"severity": "error", "code": kind, "details": {"text": text}, "diagnostics": code}
+
+
+def capability(*, url: str, version: str, date: str, served: Sequence[Served]) -> dict[str, Any]:
+    """Return what this server can do: read and search, of these resources, by these parameters."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": date,
+        "publisher": "OSdentaire",
+        "kind": "instance",
+        "software": {"name": "OSdentaire", "version": version},
+        "implementation": {"description": "Payer network of OSdentaire, read-only", "url": url},
+        "fhirVersion": FHIR_VERSION,
+        "format": [MEDIA_TYPE, "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": "Claims are submitted and decided through the house's own API.",
+                "security": {
+                    "cors": False,
+                    "description": "A bearer token of /api/v1/auth/login; each reader sees their own house.",
+                },
+                "resource": [
+                    {
+                        "type": each.resource,
+                        "interaction": [{"code": code} for code in each.interactions],
+                        "versioning": "no-version",
+                        "searchParam": [search._asdict() for search in each.searches],
+                    }
+                    for each in served
+                ],
+            }
+        ],
+    }
