@@ -192,6 +192,10 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.view_payment": DENTAL,
     "billing.add_payment": DENTAL,
     "billing.refund_payment": MANAGERS,
+    "billing.view_instalmentplan": DENTAL,
+    "billing.add_instalmentplan": BILLERS,
+    "billing.change_instalmentplan": BILLERS,
+    "billing.view_instalment": DENTAL,
     # payer network
     "insurance.view_adherent": NETWORK,
     "insurance.add_adherent": INSURER_HEADS,

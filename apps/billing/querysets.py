@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.apps import apps
 from django.db.models import BigIntegerField, Case, F, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 
 from apps.core.querysets import BaseQuerySet
-from apps.patients.querysets import OfPatientQuerySet
+from apps.patients.querysets import SEE_RESTRICTED, OfPatientQuerySet, open_to
 
-NOTHING = Value(0, output_field=BigIntegerField())
+if TYPE_CHECKING:
+    from apps.core.scope import Viewer
+
+BIG = BigIntegerField()
+NOTHING = Value(0, output_field=BIG)
 
 
 class InvoiceQuerySet(OfPatientQuerySet):
@@ -37,7 +42,68 @@ class InvoiceQuerySet(OfPatientQuerySet):
             "shares__allocations__payment",
             "shares__allocations__credit_note",
             "documents__job",
+            "plans",
         )
+
+
+class OfInvoiceQuerySet(BaseQuerySet[Any]):
+    """Rows about one invoice; they are as visible as its patient. `path` leads to the invoice."""
+
+    path: ClassVar[str] = "plan__invoice__"
+
+    def visible_to(self, viewer: Viewer | None) -> Self:
+        """Return the rows of the patients the viewer sees."""
+        rows = super().visible_to(viewer)
+        if viewer is not None and viewer.has_perm(SEE_RESTRICTED):
+            return rows
+        return rows.filter(open_to(viewer, f"{self.path}patient__"))
+
+
+class InstalmentPlanQuerySet(OfInvoiceQuerySet):
+    """Plans, and what is settled of them."""
+
+    path = "invoice__"
+
+    def open(self) -> Self:
+        """Leave out what was cancelled."""
+        return self.filter(cancelled_at__isnull=True)
+
+    def with_settled(self) -> Self:
+        """Annotate `paid` and `credited`: what settles the patient's share since the plan was agreed."""
+        rows = apps.get_model("billing", "PaymentAllocation").objects.filter(
+            share__invoice=OuterRef("invoice"), share__payer="patient"
+        )
+        sums = rows.order_by().values("share__invoice")
+        paid = sums.filter(payment__isnull=False).annotate(n=Sum("amount")).values("n")
+        credited = sums.filter(credit_note__isnull=False).annotate(n=Sum("amount")).values("n")
+        return self.annotate(
+            paid=Greatest(Coalesce(Subquery(paid), NOTHING) - F("paid_before"), NOTHING, output_field=BIG),
+            credited=Greatest(
+                Coalesce(Subquery(credited), NOTHING) - F("credited_before"), NOTHING, output_field=BIG
+            ),
+        )
+
+    def late(self, today: date) -> Self:
+        """Return open plans of issued invoices of which an instalment before `today` is not settled."""
+        due = self.model.objects.filter(pk=OuterRef("pk"), instalments__due_on__lt=today).order_by()
+        fallen = Coalesce(
+            Subquery(due.values("pk").annotate(n=Sum("instalments__amount")).values("n")), NOTHING
+        )
+        rows = self.open().exclude(invoice__status="draft").with_settled().annotate(fallen=fallen)
+        # What is credited settles the last instalments: it helps an early one only when it settles them all.
+        return rows.filter(paid__lt=F("fallen"), amount__gt=F("paid") + F("credited"))
+
+    def with_details(self) -> Self:
+        """Load what a plan is shown with, in a constant number of queries."""
+        return (
+            self.with_settled()
+            .select_related("invoice__patient", "invoice__practice")
+            .prefetch_related("instalments")
+        )
+
+    def newest_first(self) -> Self:
+        """Order by creation, which the time-ordered key tells."""
+        return self.order_by("-id")
 
 
 class InvoiceItemQuerySet(BaseQuerySet[Any]):

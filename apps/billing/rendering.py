@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from apps.billing.facturx import FILE_NAME, facturx_xml, speaks_facturx, xmp_extension
 from apps.billing.models import Invoice, InvoiceItem, InvoiceShare
+from apps.billing.plans import agreed_before_issue
 from apps.catalog.models import VatCode
 from apps.core.money import format_money
 
@@ -86,6 +87,7 @@ class Printed:
     care_dates: str
     has_discount: bool
     has_tooth: bool
+    instalments: Sequence[tuple[str, str]]
     facturx: bytes
 
 
@@ -120,6 +122,7 @@ def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[Inv
         care_dates=" – ".join(care),
         has_discount=any(item.discount for item in items),
         has_tooth=any(item.tooth for item in items),
+        instalments=[(short(one.due_on), money(invoice, one.amount)) for one in agreed_before_issue(invoice)],
         facturx=facturx_xml(invoice, items, sentences, invoice.corrects)
         if speaks_facturx(invoice.currency)
         else b"",

@@ -95,6 +95,7 @@ class InvoiceView:
     payments: Sequence[PaymentView]
     document: BillingDocument | None
     coverage: CoverageView | None
+    plan: UUID | None
 
     @property
     def balance_patient(self) -> int:
@@ -157,6 +158,7 @@ def view_of(invoice: Invoice) -> InvoiceView:
         payments=[settled[key] for key in sorted(settled)],
         document=documents[0] if documents else None,
         coverage=coverage_of(items, shares),
+        plan=next((plan.pk for plan in invoice.plans.all() if plan.cancelled_at is None), None),
     )
 
 
@@ -185,6 +187,12 @@ def coverage_of(items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) ->
             for item, line, parts in zip(items, lines, cover(lines, terms), strict=True)
         ],
     )
+
+
+def owed_by_patient(invoice: Invoice) -> int:
+    """Return what the patient still owes of an invoice, or would of a draft."""
+    shares = invoice.shares.filter(payer=Payer.PATIENT).with_balance()
+    return sum(shares.values_list("balance", flat=True))
 
 
 def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID, PatientBalance]:

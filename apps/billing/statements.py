@@ -13,8 +13,9 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from apps.billing.models import InvoiceShare, Payment
+from apps.billing.models import Instalment, InstalmentPlan, InvoiceShare, Payment
 from apps.billing.models.invoices import Payer
+from apps.billing.plans import plan_on
 from apps.billing.rendering import FOLDER, money, refuse_fetch, short, stylesheet
 from apps.billing.services.snapshots import seller_of_practice
 from apps.directory.models import Practice
@@ -54,6 +55,16 @@ class OpenInvoice:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenInstalment:
+    """One agreed part the patient has not paid in full."""
+
+    number: str
+    due_on: str
+    left: str
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """Everything the template shows, in the language of the patient."""
 
@@ -63,6 +74,7 @@ class Statement:
     patient: Patient
     day: str
     invoices: Sequence[OpenInvoice]
+    instalments: Sequence[OpenInstalment]
     ages: Sequence[str]
     credit: str
     due: str
@@ -76,6 +88,7 @@ def statement_of(*, patient: Patient, at: datetime) -> Statement:
     rows = shares.filter(balance__gt=0).select_related("invoice").order_by("invoice__issued_on", "invoice_id")
     payments = Payment.objects.filter(patient=patient, payer=Payer.PATIENT).with_unallocated()
     credit = sum(payments.values_list("unallocated", flat=True))
+    plans = InstalmentPlan.objects.open().exclude(invoice__status="draft").filter(invoice__patient=patient)
     ages, due, invoices = [0, 0, 0, 0], 0, []
     with translation.override(patient.language):
         for row in rows:
@@ -99,6 +112,17 @@ def statement_of(*, patient: Patient, at: datetime) -> Statement:
             patient=patient,
             day=short(today),
             invoices=invoices,
+            instalments=[
+                OpenInstalment(
+                    number=str(plan.invoice.number),
+                    due_on=short(view.instalment.due_on),
+                    left=money(practice, view.left),
+                    late=view.state == Instalment.State.LATE,
+                )
+                for plan in plans.with_details().order_by("invoice__issued_on", "pk")
+                for view in plan_on(plan, today).instalments
+                if view.left
+            ],
             ages=[money(practice, amount) for amount in ages],
             credit=money(practice, credit) if credit else "",
             due=money(practice, max(0, due - credit)),

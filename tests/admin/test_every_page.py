@@ -65,6 +65,7 @@ EXPECTED: dict[str, Row] = {
     "billing.quote": Row(DENTAL, DENTAL, DENTAL),
     "billing.invoice": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
     "billing.payment": Row(DENTAL, DENTAL),
+    "billing.instalmentplan": Row(DENTAL, "ana dora cleo"),
     "billing.billingdocument": Row(DENTAL),
     "billing.numberseries": Row("dora"),
     "billing.ledgerrecord": Row("dora"),

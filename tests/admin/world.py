@@ -31,6 +31,7 @@ from apps.billing.models import (
     BillingDocument,
     Closing,
     Deposit,
+    InstalmentPlan,
     Invoice,
     LedgerRecord,
     NumberSeries,
@@ -434,6 +435,14 @@ def a_payment(world: World, who: str, n: int) -> Any:
         currency="EUR",
         received_on=world.at.date(),
         recorded_at=world.at,
+    )
+
+
+@makes("billing.instalmentplan")
+def a_plan(world: World, who: str, n: int) -> Any:
+    invoice = an_invoice(world, who, n)
+    return InstalmentPlan.objects.create(
+        practice=invoice.practice, invoice=invoice, amount=2500, agreed_at=world.at
     )
 
 

@@ -94,6 +94,10 @@ CALLS = {
     ("POST", "/open-holidays"): Call("practice_admin", "", "holiday", {"day": "2031-05-01"}),
     ("POST", "/recall-types"): Call("practice_admin", "", "recall_type", {"name": "Détartrage"}),
     ("PATCH", "/recall-types/{}"): Call("practice_admin", "recall_type", "recall_type", {"lead_days": 7}),
+    ("POST", "/instalment-plans"): Call(
+        "practitioner", "", "plan", {"invoice": "<issued>", "count": 2, "first_due_on": MONDAY}
+    ),
+    ("POST", "/instalment-plans/{}/cancel"): Call("practitioner", "plan", "plan", {"reason": "Trop long"}),
     ("POST", "/recalls"): Call("assistant", "", "recall", {"patient": "<patient>", "type": "<recall_type>"}),
     ("PATCH", "/recalls/{}"): Call("assistant", "recall", "recall", {"note": "Plutôt le soir"}),
     ("POST", "/pinboard"): Call("assistant", "", "pinned", {"patient": "<patient>", "type": "<type>"}),

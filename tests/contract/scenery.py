@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -11,8 +12,10 @@ from apps.accounts.models import Session, User
 from apps.accounts.roles import Role
 from apps.accounts.sessions import open_session
 from apps.agenda.models import AppointmentNote
+from apps.billing.instalments import evenly
 from apps.billing.services import (
     QuoteLine,
+    agree_plan,
     create_draft,
     create_quote,
     issue_invoice,
@@ -155,6 +158,12 @@ class Stage:
             amount=1200,
             at=timezone.now(),
         )
+
+    def a_plan(self, side: str, role: str) -> Any:
+        """Agree on instalments of an issued invoice."""
+        now = timezone.now()
+        dues = evenly(1200, 2, now.date() + timedelta(days=9))
+        return agree_plan(actor=CASTING, invoice=self.a_issued(side, role), instalments=dues, at=now)
 
     def a_failed_job(self, side: str, role: str) -> Any:
         """Make a message that was given up."""

@@ -47,6 +47,7 @@ REFERENCES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/calendar-tokens"): {"practitioner": "practitioner"},
     ("POST", "/recall-types"): {"appointment_type": "type"},
     ("PATCH", "/recall-types/{}"): {"appointment_type": "type"},
+    ("POST", "/instalment-plans"): {"invoice": "issued"},
     ("POST", "/recalls"): {"patient": "patient", "type": "recall_type", "practitioner": "practitioner"},
     ("PATCH", "/recalls/{}"): {"practitioner": "practitioner"},
     ("POST", "/pinboard"): {"patient": "patient", "type": "type", "practitioner": "practitioner"},
@@ -73,7 +74,7 @@ MODELS = {
     "recall_type": "agenda.RecallType",
     "waiting": "agenda.WaitlistEntry", "payment": "billing.Payment", "practitioner": "directory.Practitioner",
     "room": "directory.Room", "template": "notifications.NotificationTemplate", "treatment": "clinical.Treatment",
-    "type": "agenda.AppointmentType", "user": "accounts.User",
+    "type": "agenda.AppointmentType", "user": "accounts.User", "plan": "billing.InstalmentPlan",
 }  # fmt: skip
 FOREIGN_KINDS = {
     "quote": "offer",

@@ -34,6 +34,7 @@ LISTS = {
     "/open-holidays": ("", "holiday"),
     "/recall-types": ("", "recall_type"),
     "/quotes": ("", "offer"),
+    "/instalment-plans": ("", "plan"),
     "/invoices": ("", "draft"),
     "/notifications/jobs": ("", "job"),
     "/notifications/logs": ("", "-"),
@@ -62,7 +63,7 @@ def stage(ana, cleo, house, other_house, insurer, other_insurer, at) -> Stage:
 
 def fill(stage: Stage, side: str, role: str) -> dict[str, Model]:
     """Make a row of every kind on one side."""
-    kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer"]
+    kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer", "plan"]
     return {kind: stage.make(kind, side, role) for kind in kinds}
 
 

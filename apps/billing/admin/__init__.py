@@ -9,12 +9,14 @@ from apps.billing.admin.documents import (
 )
 from apps.billing.admin.invoices import InvoiceAdmin
 from apps.billing.admin.payments import PaymentAdmin
+from apps.billing.admin.plans import InstalmentPlanAdmin
 from apps.billing.admin.quotes import QuoteAdmin
 
 __all__ = [
     "BillingDocumentAdmin",
     "ClosingAdmin",
     "DepositAdmin",
+    "InstalmentPlanAdmin",
     "InvoiceAdmin",
     "LedgerRecordAdmin",
     "NumberSeriesAdmin",

@@ -141,14 +141,25 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         if obj.is_draft:
             shared = ((_("Shares"), {"fields": ("coverage",)}),) if obj.items.exists() else ()
             return ((None, {"fields": head}), (_("Totals"), {"fields": sums}), *shared)
-        state = (("shown_number", "status", "issued_on"), ("corrects", "reason"), ("file", "pay"))
+        state = (("shown_number", "status", "issued_on"), ("corrects", "reason"), ("file", "pay", "plan"))
         return ((None, {"fields": (*state, *head)}), (_("Totals"), {"fields": sums}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Compute what is shown; a draft keeps its patient."""
         if obj is None:
             return ()
-        return ("patient", "shown_number", "status", "total", "without_vat", "vat", "coverage", "file", "pay")
+        return (
+            "patient",
+            "shown_number",
+            "status",
+            "total",
+            "without_vat",
+            "vat",
+            "coverage",
+            "file",
+            "pay",
+            "plan",
+        )
 
     def choices_for(self, db_field: Any, request: HttpRequest) -> Any:
         """Offer those who treat."""
@@ -247,6 +258,20 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
             return "–"
         url = reverse(f"{self.admin_site.name}:billing_payment_add")
         return format_html('<a href="{}?invoice_number={}">{}</a>', url, obj.number, _("Record a payment"))
+
+    @display(description=_("instalments"))
+    def plan(self, obj: Invoice) -> str:
+        """Return a link to the plan, or one that agrees on it where something is due."""
+        found = obj.plans.open().first()
+        if found is not None:
+            url = reverse(f"{self.admin_site.name}:billing_instalmentplan_change", args=[found.pk])
+            return format_html('<a href="{}">{}</a>', url, _("See the instalments"))
+        if obj.status not in OWED or obj.is_credit_note:
+            return "–"
+        url = reverse(f"{self.admin_site.name}:billing_instalmentplan_add")
+        return format_html(
+            '<a href="{}?invoice_number={}">{}</a>', url, obj.number, _("Agree on instalments")
+        )
 
 
 def said(data: dict[str, Any], currency: str) -> dict[str, Any]:

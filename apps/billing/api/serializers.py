@@ -133,6 +133,7 @@ class InvoiceOutput(serializers.Serializer[Invoice]):
     balance_insurer = serializers.IntegerField()
     items = ItemOutput(many=True)
     payments = SettledOutput(many=True)
+    plan = serializers.UUIDField(allow_null=True)
     pdf_ready = serializers.SerializerMethodField()
 
     def get_pdf_ready(self, view: InvoiceView) -> bool:

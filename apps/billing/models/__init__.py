@@ -6,12 +6,15 @@ from apps.billing.models.documents import BillingDocument, RenderJob
 from apps.billing.models.invoices import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.ledger import LedgerRecord, NumberSeries
 from apps.billing.models.payments import Payment, PaymentAllocation
+from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 
 __all__ = [
     "BillingDocument",
     "Closing",
     "Deposit",
+    "Instalment",
+    "InstalmentPlan",
     "Invoice",
     "InvoiceItem",
     "InvoiceShare",

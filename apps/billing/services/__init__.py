@@ -17,6 +17,7 @@ from apps.billing.services.drafts import create_draft, delete_draft, update_draf
 from apps.billing.services.issuing import issue_invoice
 from apps.billing.services.lines import LineInput
 from apps.billing.services.payments import record_payment
+from apps.billing.services.plans import agree_plan, cancel_plan
 from apps.billing.services.quotes import QuoteLine, create_quote, issue_quote, update_quote
 from apps.billing.services.refunds import refund_payment
 from apps.billing.services.shares import ShareInput
@@ -27,7 +28,9 @@ __all__ = [
     "ShareInput",
     "Signature",
     "accept_quote",
+    "agree_plan",
     "archive_ledger",
+    "cancel_plan",
     "close_period",
     "create_draft",
     "create_quote",

@@ -12,6 +12,7 @@ from apps.billing.models.salts import new_salt
 from apps.billing.services.documents import request_document
 from apps.billing.services.ledger import append
 from apps.billing.services.numbering import next_number
+from apps.billing.services.plans import check_plan
 from apps.billing.services.settlement import locked
 from apps.billing.services.shares import SharesDoNotAddUp
 from apps.billing.services.snapshots import buyer_of, seller_of
@@ -33,7 +34,7 @@ def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
     """Give a draft its number, its snapshots and its place in the ledger, and ask for its PDF.
 
     The number is the next of its practice, series and year (the practice's local date). Refuses
-    ILLEGAL_TRANSITION, INVOICE_EMPTY, SHARES_MISMATCH. Costs the same number of queries however many lines
+    ILLEGAL_TRANSITION, INVOICE_EMPTY, SHARES_MISMATCH, PLAN_MISMATCH. Costs the same number of queries however many lines
     there are.
     """
     invoice = locked(invoice)
@@ -41,7 +42,9 @@ def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
     items = list(invoice.items.order_by("position"))
     if not items:
         raise InvoiceEmpty
-    return finish(invoice, status, items, list(invoice.shares.order_by("position")), at=at)
+    shares = list(invoice.shares.order_by("position"))
+    check_plan(invoice, shares)
+    return finish(invoice, status, items, shares, at=at)
 
 
 def finish(
