@@ -23,8 +23,8 @@ from apps.core.api.schema import ContractSchema
 from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
 from apps.core.plain import plain
-from apps.insurance.fhir.envelopes import MEDIA_TYPE, outcome, searchset
 from apps.insurance.fhir.codes import HOUSE
+from apps.insurance.fhir.envelopes import MEDIA_TYPE, outcome, searchset
 
 BASE: Final = "/api/v1/fhir"
 MOST: Final = 200
