@@ -30,6 +30,9 @@ class Currency(models.TextChoices):
     TND = "TND", _("Tunisian dinar")
 
 
+HOME_ZONES = {Currency.EUR.value: "Europe/Paris", Currency.TND.value: "Africa/Tunis"}
+
+
 class Practice(BaseModel):
     """A place of care: a dental practice, or another provider of the network."""
 
@@ -263,6 +266,11 @@ class Insurer(BaseModel, SoftDeleteModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Time zone in which the insurer's days begin: its own choice, else that of its currency's country."""
+        return ZoneInfo(self.config.get("timezone") or HOME_ZONES.get(self.currency, "Europe/Paris"))
 
     @property
     def insurer_id(self):  # type: ignore[no-untyped-def]  # UUID; an insurer is its own scope

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.errors import InvalidInput, NotVisible, PermissionRefused
 from apps.core.scope import Viewer
 from apps.core.service import service
+from apps.directory.insurer_config import check_config, merged
 from apps.directory.models import Insurer, OpeningHours, Practice, Practitioner, Room
 
 Hours = Sequence[dict[str, Any]]
@@ -113,11 +114,22 @@ def set_opening_hours(
 
 
 @service("directory.insurer.change")
-def change_insurer(*, actor: Viewer, insurer: Insurer, **changes: Any) -> Insurer:
-    """Change an insurer's own card; nobody changes another's."""
+def change_insurer(
+    *, actor: Viewer, insurer: Insurer, config: dict[str, Any] | None = None, **changes: Any
+) -> Insurer:
+    """Change an insurer's own card and rules; nobody changes another's.
+
+    `config` is merged into what is there (RFC 7396): what it does not name stays, null takes a rule away. Refuses rules
+    that do not fit the schema (InvalidInput), each with its path.
+    """
     if actor.insurer_id != insurer.pk:
         raise PermissionRefused
+    insurer = Insurer.objects.select_for_update(no_key=True).get(pk=insurer.pk)
     assign(insurer, changes)
+    if config is not None:
+        insurer.config = merged(insurer.config, config)
+        check_config(insurer.config)
+        insurer.currency = insurer.config.get("currency", insurer.currency)
     insurer.full_clean()
     insurer.save()
     return insurer

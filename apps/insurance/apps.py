@@ -8,3 +8,12 @@ class InsuranceConfig(AppConfig):
     name = "apps.insurance"
     label = "insurance"
     verbose_name = _("Insurance")
+
+    def ready(self) -> None:
+        """Answer what the directory asks."""
+        from apps.directory.insurer_config import insurer_config_problems
+        from apps.insurance.rule_settings import fraud_problems
+        from apps.insurance.schemas import default_bareme_problems
+
+        insurer_config_problems.register(default_bareme_problems)
+        insurer_config_problems.register(fraud_problems)

@@ -63,8 +63,8 @@ class ContractQuerySet(ReachedQuerySet):
         return self.filter(Exists(members.filter(contract=OuterRef("pk"), adherent=adherent)))
 
     def to_expire(self, today: date) -> Self:
-        """Return those still called active whose last day is over."""
-        return self.filter(status="active", end_date__lt=today)
+        """Return those not yet called expired whose last day is over; the cancelled stay cancelled."""
+        return self.filter(status__in=("active", "suspended"), end_date__lt=today)
 
 
 class ContractMemberQuerySet(ReachedQuerySet):
@@ -221,3 +221,19 @@ class ReconciliationQuerySet(BaseQuerySet[Any]):
     def newest_first(self) -> Self:
         """Order by period."""
         return self.order_by("-period_start", "-id")
+
+
+class ReconciliationJobQuerySet(BaseQuerySet[Any]):
+    """Reconciliations under way: the insurer's own."""
+
+    scope = "insurer"
+
+
+class NetworkProofQuerySet(InsurerSideQuerySet):
+    """Proofs: the insurer's own; the platform looks after all of them."""
+
+    platform_sees = True
+
+    def last_of_each(self) -> Self:
+        """Return each insurer's last proof."""
+        return self.order_by("insurer_id", "-ran_at", "-pk").distinct("insurer_id")

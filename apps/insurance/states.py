@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from apps.core.transitions import Table, Transition
-from apps.insurance.models import Claim, Dispute, Reconciliation
+from apps.insurance.models import Claim, Contract, Dispute, Reconciliation
 
 C = Claim.Status
 # `insurance.process_claim` is no role's: the house's own machinery decides, within a request or unattended.
@@ -47,6 +47,23 @@ RECONCILIATION: Final = Table(
         Transition((R.GENERATED,), "cancel", R.CANCELLED, "insurance.cancel_reconciliation"),
     ],
     states=R.values,
+)
+
+K = Contract.Status
+CHANGE: Final = "insurance.change_contract"
+
+# A cancelled contract stays cancelled: who is insured again gets a new one. One that expired comes back with a later
+# last day. The verbs follow from the status a change asks for.
+CONTRACT: Final = Table(
+    "contract",
+    [
+        Transition((K.ACTIVE,), "suspend", K.SUSPENDED, CHANGE),
+        Transition((K.SUSPENDED,), "resume", K.ACTIVE, CHANGE),
+        Transition((K.ACTIVE, K.SUSPENDED), "expire", K.EXPIRED, CHANGE),
+        Transition((K.EXPIRED,), "extend", K.ACTIVE, CHANGE),
+        Transition((K.ACTIVE, K.SUSPENDED, K.EXPIRED), "cancel", K.CANCELLED, CHANGE),
+    ],
+    states=K.values,
 )
 
 D = Dispute.Status

@@ -108,6 +108,15 @@ class InsurerOutput(serializers.ModelSerializer[Insurer]):
 
     phone = serializers.CharField(read_only=True)
     email = serializers.CharField(read_only=True)
+    config = serializers.JSONField(required=False, help_text="The insurer's own people alone read its rules.")
+
+    def to_representation(self, instance: Insurer) -> dict[str, Any]:
+        """Show the rules to the insurer itself: what is questioned or blocked is nobody else's to know."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if getattr(getattr(request, "user", None), "insurer_id", None) != instance.pk:
+            shown.pop("config", None)
+        return shown
 
     class Meta:
         model = Insurer
@@ -122,6 +131,7 @@ class InsurerOutput(serializers.ModelSerializer[Insurer]):
             "email",
             "currency",
             "is_active",
+            "config",
         )
 
 
@@ -133,3 +143,6 @@ class InsurerInput(serializers.Serializer[Any]):
     address = serializers.CharField(max_length=200, required=False, allow_blank=True)
     phone = PhoneNumberField(required=False, allow_blank=True)
     email = serializers.EmailField(required=False, allow_blank=True)
+    config = serializers.DictField(
+        required=False, help_text="Merged into the rules that are there; null takes one away."
+    )
