@@ -233,6 +233,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "insurance.view_contractbalance": INSURER_ROLES,
     "insurance.view_balanceentry": INSURER_ROLES,
     "insurance.view_reconciliation": SETTLED,
+    "insurance.view_reconciliationjob": INSURER_ROLES,
+    "insurance.view_networkproof": INSURER_ROLES | {Role.ADMIN},
     "insurance.view_reconciliationprovider": SETTLED,
     "insurance.view_reconciliationline": SETTLED,
     "insurance.view_retention": SETTLED,

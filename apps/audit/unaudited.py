@@ -18,6 +18,8 @@ UNAUDITED = {
     "insurance.ClaimAdjudication": "a trail of its own: append-only, every decision with its inputs",
     "insurance.ClaimItem": "inputs are frozen with the audited claim; every pricing stands in its adjudications",
     "insurance.ContractBalance": "the sum of its ledger, which a nightly proof compares",
+    "insurance.NetworkProof": "what a proof found; nothing is decided by it",
+    "insurance.ReconciliationJob": "work under way; what it makes is an audited reconciliation",
     "insurance.ReconciliationLine": "frozen with the audited reconciliation, which holds their hash",
     "insurance.ReconciliationProvider": "sums of frozen lines",
     "insurance.Retention": "frozen with the audited reconciliation, which holds their hash",

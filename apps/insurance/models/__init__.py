@@ -8,6 +8,7 @@ from apps.insurance.models.conventions import Bareme, Convention
 from apps.insurance.models.decisions import ClaimAdjudication, ClaimReview
 from apps.insurance.models.disputes import Dispute, Retention
 from apps.insurance.models.flags import ClaimFlag
+from apps.insurance.models.jobs import NetworkProof, ReconciliationJob
 from apps.insurance.models.reconciliations import (
     Reconciliation,
     ReconciliationLine,
@@ -32,8 +33,10 @@ __all__ = [
     "Convention",
     "Dispute",
     "Gender",
+    "NetworkProof",
     "PatientCoverage",
     "Reconciliation",
+    "ReconciliationJob",
     "ReconciliationLine",
     "ReconciliationProvider",
     "Retention",

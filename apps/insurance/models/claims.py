@@ -42,7 +42,11 @@ def adds_up(total: str) -> Q:
 
 
 class Claim(BaseModel):
-    """What a provider asks an insurer to pay for one insured person on one day of care."""
+    """What a provider asks an insurer to pay for one insured person on one day of care.
+
+    Foreign keys have no index of their own where one below begins with them: each costs every claim that is decided,
+    reconciled and paid.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -54,10 +58,18 @@ class Claim(BaseModel):
         PAID = "paid", _("paid")
 
     insurer = models.ForeignKey(
-        Insurer, verbose_name=_("insurer"), on_delete=models.PROTECT, related_name="+"
+        Insurer,
+        verbose_name=_("insurer"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     provider = models.ForeignKey(
-        Practice, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="claims"
+        Practice,
+        verbose_name=_("provider"),
+        on_delete=models.PROTECT,
+        related_name="claims",
+        db_index=False,
     )
     contract = models.ForeignKey(
         Contract,
@@ -66,9 +78,14 @@ class Claim(BaseModel):
         null=True,
         blank=True,
         related_name="claims",
+        db_index=False,
     )
     adherent = models.ForeignKey(
-        Adherent, verbose_name=_("insured person"), on_delete=models.PROTECT, related_name="claims"
+        Adherent,
+        verbose_name=_("insured person"),
+        on_delete=models.PROTECT,
+        related_name="claims",
+        db_index=False,
     )
     member = models.ForeignKey(
         ContractMember,
@@ -77,6 +94,7 @@ class Claim(BaseModel):
         null=True,
         blank=True,
         related_name="claims",
+        db_index=False,
     )
     type = models.CharField(_("kind of care"), max_length=15, choices=CareType)
     service_date = models.DateField(_("day of care"))
@@ -123,6 +141,7 @@ class Claim(BaseModel):
         null=True,
         blank=True,
         related_name="replaced_by",
+        db_index=False,
     )
     reversal_of = models.OneToOneField(
         "self",
@@ -139,6 +158,7 @@ class Claim(BaseModel):
         null=True,
         blank=True,
         related_name="claims",
+        db_index=False,
     )
     # The act's author and its prescriber, as the provider writes them: people outside the house have no row here.
     practitioner_ref = models.CharField(_("carried out by"), max_length=40, blank=True)
@@ -155,6 +175,7 @@ class Claim(BaseModel):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
     )
 
     audit_clear = frozenset(
@@ -190,6 +211,7 @@ class Claim(BaseModel):
             models.Index("provider", "service_date", name="insurance_claim_provider_day"),
             models.Index("adherent", "service_date", name="insurance_claim_history"),
             models.Index("contract", "service_date", name="insurance_claim_contract"),
+            models.Index("replaces", name="insurance_claim_replaces", condition=Q(replaces__isnull=False)),
             models.Index(
                 "source_type", "source_id", name="insurance_claim_source", condition=~Q(source_type="")
             ),
@@ -258,12 +280,14 @@ class ClaimItem(BaseModel):
     """One line of a claim and how it was priced last."""
 
     insurer = models.ForeignKey(
-        Insurer, verbose_name=_("insurer"), on_delete=models.PROTECT, related_name="+"
+        Insurer, verbose_name=_("insurer"), on_delete=models.PROTECT, related_name="+", db_index=False
     )
     provider = models.ForeignKey(
-        Practice, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="+"
+        Practice, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    claim = models.ForeignKey(Claim, verbose_name=_("claim"), on_delete=models.PROTECT, related_name="items")
+    claim = models.ForeignKey(
+        Claim, verbose_name=_("claim"), on_delete=models.PROTECT, related_name="items", db_index=False
+    )
     sequence = models.PositiveSmallIntegerField(_("line"))
     code = models.CharField(_("code"), max_length=32)
     label = models.CharField(_("label"), max_length=200, blank=True)

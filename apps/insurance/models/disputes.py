@@ -119,6 +119,9 @@ class Dispute(BaseModel):
     reason = EncryptedTextField(_("reason"), context="insurance.dispute.reason", max_length=1000)
     document = models.CharField(_("document"), max_length=120, blank=True)
     amount = models.BigIntegerField(_("disputed"))
+    withheld_amount = models.BigIntegerField(
+        _("withheld"), default=0, help_text=_("Left out of the payment that was made while it was open.")
+    )
     status = models.CharField(_("status"), max_length=8, choices=Status, default=Status.OPEN)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -142,7 +145,7 @@ class Dispute(BaseModel):
         related_name="settles_disputes",
     )
 
-    audit_clear = frozenset("side opened_at amount status decided_at outcome_amount".split())
+    audit_clear = frozenset("side opened_at amount withheld_amount status decided_at outcome_amount".split())
     objects = ProviderSideQuerySet.as_manager()
 
     class Meta:

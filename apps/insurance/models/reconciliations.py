@@ -84,6 +84,7 @@ class Reconciliation(BaseModel):
     disputed_amount = models.BigIntegerField(_("disputed when paid"), default=0)
     paid_amount = models.BigIntegerField(_("paid"), null=True, blank=True)
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    cancel_reason = models.CharField(_("reason of the cancellation"), max_length=200, blank=True)
 
     audit_clear = frozenset(
         "number sequence period_start period_end cutoff_at currency total_claims total_amount total_covered "
@@ -223,7 +224,10 @@ class ReconciliationProvider(BaseModel):
 
 
 class ReconciliationLine(BaseModel):
-    """One claim of a reconciliation as it was when generated, or what an earlier dispute gives or takes."""
+    """One claim of a reconciliation as it was when generated, or what an earlier dispute gives or takes.
+
+    Lines are read by reconciliation and provider, or by claim: other foreign keys have no index, a month has a million.
+    """
 
     class Kind(models.TextChoices):
         CLAIM = "claim", _("claim")
@@ -232,19 +236,32 @@ class ReconciliationLine(BaseModel):
         CARRY = "carry", _("carried over")
 
     insurer = models.ForeignKey(
-        Insurer, verbose_name=_("insurer"), on_delete=models.PROTECT, related_name="+"
+        Insurer,
+        verbose_name=_("insurer"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     reconciliation = models.ForeignKey(
-        Reconciliation, verbose_name=_("reconciliation"), on_delete=models.PROTECT, related_name="lines"
+        Reconciliation,
+        verbose_name=_("reconciliation"),
+        on_delete=models.PROTECT,
+        related_name="lines",
+        db_index=False,
     )
     provider_row = models.ForeignKey(
         ReconciliationProvider,
         verbose_name=_("provider's total"),
         on_delete=models.PROTECT,
         related_name="lines",
+        db_index=False,
     )
     provider = models.ForeignKey(
-        Practice, verbose_name=_("provider"), on_delete=models.PROTECT, related_name="+"
+        Practice,
+        verbose_name=_("provider"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     claim = models.ForeignKey(
         Claim,
@@ -253,19 +270,22 @@ class ReconciliationLine(BaseModel):
         null=True,
         blank=True,
         related_name="reconciliation_lines",
+        db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=15, choices=Kind, default=Kind.CLAIM)
     amount = models.BigIntegerField(_("asked"), default=0)
     covered = models.BigIntegerField(_("covered"))
     retention = models.BigIntegerField(_("retention"), default=0)
     net = models.BigIntegerField(_("net"))
-    carried_from = models.OneToOneField(
+    # Not unique: what a cancelled reconciliation had carried over is carried over again by the next one.
+    carried_from = models.ForeignKey(
         "self",
         verbose_name=_("carried over from"),
         on_delete=models.PROTECT,
         null=True,
         blank=True,
         related_name="carried_to",
+        db_index=False,
     )
     is_live = models.BooleanField(_("of a reconciliation that stands"), default=True)
 
@@ -277,7 +297,12 @@ class ReconciliationLine(BaseModel):
         verbose_name_plural = _("lines of reconciliations")
         default_permissions = ("view",)
         permissions = [("dispute_reconciliationline", _("Can dispute a line"))]
-        indexes = [models.Index("reconciliation", "provider", "id", name="insurance_line_list")]
+        indexes = [
+            models.Index("reconciliation", "provider", "id", name="insurance_line_list"),
+            models.Index(
+                "carried_from", name="insurance_line_carried", condition=Q(carried_from__isnull=False)
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "claim",

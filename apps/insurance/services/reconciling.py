@@ -1,0 +1,377 @@
+"""Generating a reconciliation: one set-based statement per step, the header last."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import DomainError, InvalidInput
+from apps.core.models import new_id
+from apps.core.scope import SystemActor, Viewer
+from apps.core.service import service
+from apps.directory.models import Currency, Insurer, Practice
+from apps.insurance.bordereau import content_of, line_hashes, sha256_of
+from apps.insurance.models import (
+    Claim,
+    Dispute,
+    Reconciliation,
+    ReconciliationJob,
+    ReconciliationLine,
+    ReconciliationProvider,
+    Retention,
+)
+from apps.insurance.retaining import Kept, kept_back, terms_of
+from apps.insurance.services.reconciling_sql import CARRIED, LINES, TAKE
+
+Progress = Callable[[str, int], None]
+Step = ReconciliationJob.Step
+DEFAULT_ZONE: Final = "Europe/Paris"
+# Sorting a million lines fits into this; the setting ends with the transaction.
+WORK_MEMORY: Final = "128MB"
+
+
+class PeriodTaken(DomainError):
+    """Another reconciliation that stands covers a part of the period."""
+
+    code = "PERIOD_OVERLAPS"
+    message = _("Another reconciliation covers a part of this period.")
+
+
+class NothingToReconcile(DomainError):
+    """No approved claim waits, and nothing is to be released or carried over."""
+
+    code = "NOTHING_TO_RECONCILE"
+    message = _("No approved claim waits to be paid in this period.")
+
+
+class MixedCurrencies(DomainError):
+    """Claims in several currencies wait; each is reconciled apart."""
+
+    code = "CURRENCY_MISMATCH"
+    message = _("Claims in several currencies wait: name the one to reconcile.")
+
+
+@dataclass(slots=True)
+class Account:
+    """What one provider's row is made of while it is being added up."""
+
+    kind: str
+    claims: int = 0
+    asked: int = 0
+    covered: int = 0
+    credits: int = 0
+    releases: int = 0
+    carried_in: int = 0
+    disputes: list[Dispute] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+
+    @property
+    def retentions(self) -> int:
+        """What is kept back under all codes."""
+        return sum(row.amount for row in self.kept)
+
+    @property
+    def balance(self) -> int:
+        """What is left for the provider, or by it."""
+        return self.covered - self.retentions - self.credits + self.releases
+
+
+def silent(step: str, percent: int) -> None:
+    """Tell nobody."""
+
+
+@service("insurance.reconciliation.generate")
+def generate_reconciliation(
+    *,
+    actor: Viewer,
+    insurer: Insurer,
+    period_start: date,
+    period_end: date,
+    currency: str | None = None,
+    at: datetime,
+    progress: Progress = silent,
+) -> Reconciliation:
+    """Freeze what an insurer owes its providers for a period, its last day included.
+
+    Taken are approved claims of the currency that no reconciliation has and that were approved by the end of the
+    period, late ones of before among them. Generations of one insurer take turns on its row; asked twice for the same
+    period, the one that stands is returned. Refuses VALIDATION_ERROR (dates), PERIOD_OVERLAPS, CURRENCY_MISMATCH
+    (several currencies wait and none is named) and NOTHING_TO_RECONCILE.
+    """
+    # Others may still write claims that refer to the insurer: their key share lock does not conflict with this one.
+    insurer = Insurer.objects.select_for_update(no_key=True).get(pk=insurer.pk)
+    cutoff = cutoff_of(insurer, period_start, period_end, at)
+    currency = currency or waiting_currency(insurer, cutoff)
+    standing = standing_one(insurer, currency, period_start, period_end)
+    if standing is not None:
+        return standing
+    header = Reconciliation(
+        insurer=insurer,
+        sequence=next_sequence(insurer, period_end),
+        period_start=period_start,
+        period_end=period_end,
+        cutoff_at=cutoff,
+        currency=currency,
+        generated_at=at,
+        generated_by_id=None if isinstance(actor, SystemActor) else actor.id,
+    )
+    header.number = f"BRD-{insurer.code}-{period_end:%Y%m}-{header.sequence:04d}"
+    progress(Step.TAKING, 5)
+    accounts = take_claims(header, at)
+    progress(Step.TOTALS, 45)
+    released = add_the_rest(header, accounts)
+    if not accounts:
+        raise NothingToReconcile(insurer=str(insurer.pk), currency=currency)
+    providers, retentions = write_totals(header, accounts)
+    Retention.objects.filter(pk__in=released).update(released_in=header)
+    progress(Step.LINES, 50)
+    write_lines(header, accounts, providers, at)
+    progress(Step.HASHING, 90)
+    # Written last, whole: its one audit entry holds the totals and the hash of all that was written before it.
+    header.content_sha256 = sha256_of(content_of(header, providers, retentions, line_hashes(header.pk)))
+    header.full_clean(exclude=["insurer", "generated_by", "sent_by", "paid_by"], validate_constraints=False)
+    header.save(force_insert=True)
+    return header
+
+
+def zone_of(insurer: Insurer) -> ZoneInfo:
+    """Return the time zone an insurer's days are counted in."""
+    return ZoneInfo(insurer.config.get("timezone") or DEFAULT_ZONE)
+
+
+def cutoff_of(insurer: Insurer, period_start: date, period_end: date, at: datetime) -> datetime:
+    """Return the moment until which approvals count: the end of the last day there, or now if that is to come."""
+    zone = zone_of(insurer)
+    if period_end < period_start:
+        raise InvalidInput(period_end=[str(_("The last day must not come before the first."))])
+    if period_start > at.astimezone(zone).date():
+        raise InvalidInput(period_start=[str(_("A period that has not begun is not reconciled."))])
+    midnight = datetime.combine(period_end + timedelta(days=1), time(), tzinfo=zone)
+    return min(midnight - timedelta(microseconds=1), at)
+
+
+def waiting(insurer: Insurer, cutoff: datetime) -> Any:
+    """Return what waits until a moment, in any currency."""
+    return Claim.objects.filter(
+        insurer=insurer, status=Claim.Status.APPROVED, reconciliation__isnull=True, validated_at__lte=cutoff
+    )
+
+
+def waiting_currency(insurer: Insurer, cutoff: datetime) -> str:
+    """Return the one currency claims wait in, else the insurer's; refuses CURRENCY_MISMATCH."""
+    rows = waiting(insurer, cutoff)
+    found = [value for value in Currency.values if rows.filter(currency=value).exists()]
+    if len(found) > 1:
+        raise MixedCurrencies(currencies=found)
+    return str(found[0] if found else insurer.currency)
+
+
+def standing_one(insurer: Insurer, currency: str, first: date, last: date) -> Reconciliation | None:
+    """Return the reconciliation of exactly this period; refuses PERIOD_OVERLAPS for one of another."""
+    rows = Reconciliation.objects.filter(
+        insurer=insurer, currency=currency, period_start__lte=last, period_end__gte=first
+    ).exclude(status=Reconciliation.Status.CANCELLED)
+    for row in rows.order_by("pk"):
+        if (row.period_start, row.period_end) != (first, last):
+            raise PeriodTaken(number=row.number)
+        return row  # type: ignore[no-any-return]  # a reconciliation
+    return None
+
+
+def next_sequence(insurer: Insurer, period_end: date) -> int:
+    """Return the number within the month, cancelled ones counted: numbers are never given twice."""
+    month = Reconciliation.objects.filter(
+        insurer=insurer, period_end__year=period_end.year, period_end__month=period_end.month
+    )
+    return int(month.count()) + 1
+
+
+def take_claims(header: Reconciliation, at: datetime) -> dict[UUID, Account]:
+    """Give the claims to the reconciliation and return what they come to, by provider."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
+        cursor.execute(
+            TAKE,
+            {
+                "reconciliation": header.pk,
+                "insurer": header.insurer_id,
+                "currency": header.currency,
+                "cutoff": header.cutoff_at,
+                "at": at,
+            },
+        )
+        rows = cursor.fetchall()
+    return {
+        provider: Account("", claims=claims, asked=asked, covered=covered, credits=taken_back)
+        for provider, claims, asked, covered, taken_back in rows
+    }
+
+
+def add_the_rest(header: Reconciliation, accounts: dict[UUID, Account]) -> list[UUID]:
+    """Add guarantees that fall due, decided disputes, balances of before and retentions; return the guarantees' keys."""
+    released = list(releasable(header).values_list("pk", "provider_id", "amount"))
+    for _pk, provider, amount in released:
+        accounts.setdefault(provider, Account("")).releases += amount
+    for dispute in to_carry(header):
+        account = accounts.setdefault(dispute.provider_id, Account(""))
+        account.disputes.append(dispute)
+        account.releases += max(carried_amount(dispute), 0)
+        account.credits += max(-carried_amount(dispute), 0)
+    with connection.cursor() as cursor:
+        cursor.execute(CARRIED, {"insurer": header.insurer_id, "currency": header.currency})
+        owed = dict(cursor.fetchall())
+    kinds = dict(Practice.objects.filter(pk__in=list(accounts)).values_list("pk", "kind"))
+    terms = terms_of(header.insurer.config)
+    for provider, account in accounts.items():
+        account.kind = kinds[provider]
+        account.carried_in = owed.get(provider, 0)
+        account.credits += account.carried_in
+        account.kept = kept_back(
+            terms,
+            provider_kind=account.kind,
+            covered=account.covered,
+            taken=account.credits,
+            day=header.period_end,
+        )
+    return [pk for pk, *_rest in released]
+
+
+def releasable(header: Reconciliation) -> Any:
+    """Return the guarantees of paid reconciliations that fall due by the end of the period."""
+    return Retention.objects.filter(
+        insurer=header.insurer_id,
+        releasable_on__lte=header.period_end,
+        released_in__isnull=True,
+        reconciliation__currency=header.currency,
+        reconciliation__status=Reconciliation.Status.PAID,
+    )
+
+
+def to_carry(header: Reconciliation) -> list[Dispute]:
+    """Return the decided disputes of paid lines that no reconciliation has settled yet."""
+    rows = Dispute.objects.filter(
+        Q(withheld_amount__gt=0) | (Q(outcome_amount__isnull=False) & ~Q(outcome_amount=0)),
+        insurer=header.insurer_id,
+        carried_to__isnull=True,
+        line__reconciliation__currency=header.currency,
+        line__reconciliation__status=Reconciliation.Status.PAID,
+    ).exclude(status=Dispute.Status.OPEN)
+    return list(rows.select_related("line").order_by("pk"))
+
+
+def carried_amount(dispute: Dispute) -> int:
+    """Return what a decided dispute gives the provider, or takes: what was withheld, corrected by the outcome."""
+    return int(dispute.withheld_amount + (dispute.outcome_amount or 0))
+
+
+def write_totals(
+    header: Reconciliation, accounts: dict[UUID, Account]
+) -> tuple[list[ReconciliationProvider], list[Retention]]:
+    """Write each provider's row with its retentions, and add the header up from them."""
+    providers, retentions = [], []
+    sums: dict[str, int] = defaultdict(int)
+    for number, (provider, account) in enumerate(sorted(accounts.items()), start=1):
+        certificate = f"RS-{header.number.removeprefix('BRD-')}-{number:04d}" if account.kept else ""
+        row = total_of(header, provider, account, certificate)
+        providers.append(row)
+        retentions += [retention_of(header, row, kept, certificate) for kept in account.kept]
+        for name in ("claims", "amount", "covered", "retentions", "credits", "releases", "carried_out"):
+            sums[name] += getattr(row, "total_amount" if name == "amount" else name)
+        sums["net_payable"] += row.net
+    for name, value in sums.items():
+        setattr(header, f"total_{name}", value)
+    ReconciliationProvider.objects.bulk_create(providers)
+    Retention.objects.bulk_create(retentions)
+    return providers, retentions
+
+
+def total_of(
+    header: Reconciliation, provider: UUID, account: Account, certificate: str
+) -> ReconciliationProvider:
+    """Return a provider's row: nothing is paid where it owes more than it earned, the rest is carried forward."""
+    return ReconciliationProvider(
+        insurer_id=header.insurer_id,
+        reconciliation=header,
+        provider_id=provider,
+        claims=account.claims,
+        total_amount=account.asked,
+        covered=account.covered,
+        retentions=account.retentions,
+        credits=account.credits,
+        releases=account.releases,
+        carried_in=account.carried_in,
+        carried_out=max(-account.balance, 0),
+        net=max(account.balance, 0),
+        certificate_number=certificate,
+    )
+
+
+def retention_of(
+    header: Reconciliation, row: ReconciliationProvider, kept: Kept, certificate: str
+) -> Retention:
+    """Return the row of what one code keeps back."""
+    return Retention(
+        insurer_id=header.insurer_id,
+        reconciliation=header,
+        provider_row=row,
+        provider_id=row.provider_id,
+        code=kept.code,
+        kind=kept.kind,
+        base=kept.base,
+        base_amount=kept.base_amount,
+        rate_bp=kept.rate_bp,
+        amount=kept.amount,
+        certificate_number=certificate,
+        releasable_on=kept.releasable_on,
+    )
+
+
+def write_lines(
+    header: Reconciliation,
+    accounts: dict[UUID, Account],
+    providers: Sequence[ReconciliationProvider],
+    at: datetime,
+) -> None:
+    """Freeze a line per claim, and one per dispute that is settled now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LINES,
+            {
+                "reconciliation": header.pk,
+                "insurer": header.insurer_id,
+                "stamp": new_id().hex[:12],
+                "at": at,
+            },
+        )
+    rows = {row.provider_id: row for row in providers}
+    settled = []
+    for dispute in (dispute for account in accounts.values() for dispute in account.disputes):
+        dispute.carried_to = carried_line(header, rows[dispute.provider_id], dispute)
+        settled.append(dispute)
+    ReconciliationLine.objects.bulk_create([dispute.carried_to for dispute in settled])
+    Dispute.objects.bulk_update(settled, ["carried_to"])
+
+
+def carried_line(header: Reconciliation, row: ReconciliationProvider, dispute: Dispute) -> ReconciliationLine:
+    """Return the line by which a dispute is settled: what was withheld, more or less its outcome."""
+    kinds = ReconciliationLine.Kind
+    return ReconciliationLine(
+        insurer_id=header.insurer_id,
+        reconciliation=header,
+        provider_row=row,
+        provider_id=row.provider_id,
+        claim_id=dispute.line.claim_id,
+        kind=kinds.DISPUTE_OUTCOME if dispute.outcome_amount else kinds.CARRY,
+        covered=carried_amount(dispute),
+        net=carried_amount(dispute),
+        carried_from=dispute.line,
+    )
