@@ -29,6 +29,7 @@ APPS = (
     "patients",
     "agenda",
     "clinical",
+    "insurance",
     "billing",
     "compliance",
 )

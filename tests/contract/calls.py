@@ -30,6 +30,15 @@ VISIT = {
     "starts_at": f"{MONDAY}T10:00:00", "duration_minutes": 30,
 }  # fmt: skip
 ALERT = {"kind": "allergy", "label": "Pénicilline"}
+INSURED = {
+    "national_id": "01234567", "first_name": "Salma", "last_name": "Trabelsi", "date_of_birth": "1985-04-12", "gender": "F",
+}  # fmt: skip
+CONTRACT = {
+    "adherent": "<adherent>", "contract_number": "K-1", "start_date": "2026-01-01", "end_date": "2026-12-31",
+    "coverage": {"dental": {"rate_bp": 6000}},
+}  # fmt: skip
+CONVENTION = {"practice": "<practice>", "start_date": "2026-01-01"}
+PRICES = {"version": "2026-01", "effective_from": "2026-01-01", "acts": {"C1": {"price": 50_000}}}
 CALLS = {
     ("POST", "/users"): Call(
         "practice_admin", "", "user", {**PERSON, "email": "zoe@stage.test", "role": "assistant"}
@@ -117,17 +126,29 @@ CALLS = {
     ("PATCH", "/quotes/{}"): Call("practitioner", "offer", "quote", {"language": "en"}),
     ("POST", "/quotes/{}/refuse"): Call("practitioner", "offered", "quote", {"reason": "Trop cher"}),
     ("POST", "/payments/{}/refund"): Call("practice_admin", "receipt", "payment", {"reason": "Trop perçu"}),
+    ("POST", "/adherents"): Call("insurer_admin", "", "adherent", INSURED),
+    ("PATCH", "/adherents/{}"): Call("insurer_admin", "adherent", "adherent", {"city": "Sfax"}),
+    ("POST", "/contracts"): Call("insurer_admin", "", "contract", CONTRACT),
+    ("PATCH", "/contracts/{}"): Call("insurer_admin", "contract", "contract", {"carence_days": 10}),
+    ("POST", "/contracts/{}/members"): Call(
+        "insurer_admin", "contract", "membership", {"adherent": "<adherent>", "relation": "child"}
+    ),
+    ("POST", "/conventions"): Call("insurer_admin", "", "convention", CONVENTION),
+    ("PATCH", "/conventions/{}"): Call(
+        "insurer_admin", "convention", "convention", {"excess_liability": "provider"}
+    ),
+    ("POST", "/conventions/{}/baremes"): Call("insurer_admin", "convention", "bareme", PRICES),
 }
 # Bodies of one's own account, held by tests/accounts, and of signed callers, held by tests/notifications.
 ELSEWHERE = ("/auth/", "/webhooks/", "/jobs/")
 
 
 # Bodies that only a scene of their own can fill: keys inside lists, free times, money received, signatures. Their foreign
-# references are held where they are built, in tests/agenda, tests/billing and tests/patients.
+# references are held where they are built, in tests/agenda, tests/billing, tests/insurance and tests/patients.
 SCENES = {
     ("POST", "/appointments/series"), ("PATCH", "/appointments/series/{}"), ("POST", "/waitlist/{}/offer"),
     ("POST", "/recalls/{}/attempts"), ("POST", "/quotes"), ("POST", "/quotes/{}/accept"), ("POST", "/closings"),
-    ("POST", "/deposits"), ("POST", "/patients/{}/break-glass"),
+    ("POST", "/deposits"), ("POST", "/patients/{}/break-glass"), ("PATCH", "/contracts/{}/members/{}"),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -26,10 +26,12 @@ from apps.billing.services.lines import LineInput
 from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice
+from apps.insurance.models import Convention
 from apps.notifications.models import NotificationTemplate
 from apps.patients.models import Patient
 from tests.admin.world import MAKERS, World
 from tests.cast import CASTING, House, make_user
+from tests.insurance.making import make_adherent, make_bareme, make_contract, make_convention, make_member
 
 PRACTICE_ROLES = "assistant practitioner practice_admin pharmacist doctor lab_manager clinic_admin".split()
 INSURER_ROLES = ["insurer_admin", "insurer_agent"]
@@ -172,6 +174,36 @@ class Stage:
         job.refresh_from_db()
         return job
 
+    def insurer_of(self, side: str) -> Insurer:
+        """Return the insurer of a side."""
+        return self.insurers[0 if side == "own" else 1]
+
+    def a_adherent(self, side: str, role: str) -> Any:
+        """Register somebody with an insurer, by the service."""
+        return make_adherent(self.insurer_of(side))
+
+    def a_contract(self, side: str, role: str) -> Any:
+        """Write a contract, by the service."""
+        return make_contract(self.insurer_of(side))
+
+    def a_membership(self, side: str, role: str) -> Any:
+        """Put somebody under a contract, by the service."""
+        return make_member(self.a_contract(side, role))
+
+    def a_convention(self, side: str, role: str) -> Any:
+        """Agree with the practice of the side, or find what was agreed."""
+        insurer, practice = self.insurer_of(side), self.practice(side)
+        known = Convention.objects.filter(insurer=insurer, practice=practice).first()
+        return known or make_convention(insurer, practice)
+
+    def a_bareme(self, side: str, role: str) -> Any:
+        """Publish the next prices, by the service."""
+        convention = self.a_convention(side, role)
+        number = convention.baremes.count()
+        return make_bareme(
+            convention, version=f"v{number}", effective_from=date(2026, 1, 1) + timedelta(days=number)
+        )
+
 
 KINDS = {
     "absence": "agenda.absence",
@@ -250,6 +282,10 @@ def put_away(row: Any) -> None:
         "agenda.waitlistentry": {"status": "withdrawn"},
         "agenda.appointment": {"status": "cancelled_by_practice", "cancelled_at": now},
         "clinical.treatment": {"status": "cancelled", "cancelled_at": now},
+        "insurance.adherent": {"deleted_at": now},
+        "insurance.contract": {"status": "cancelled"},
+        "insurance.contractmember": {"left_on": now.date()},
+        "insurance.convention": {"is_active": False},
         "catalog.act": {"is_active": False},
         "notifications.notificationtemplate": {"is_active": False},
     }

@@ -3,7 +3,8 @@
 `permissions.csv` says which roles a route is for; `matrix.csv` says what those roles get for an object of their own
 house, of another one, of a restricted patient (what the practice's administrator gets: to others it does not
 exist) and for one that was put away. `platform` is what the platform's administrator gets, who sees every
-house's settings (`own/foreign` where that differs). A dash: there is no such object.
+house's settings (`own/foreign` where that differs). `404/200` in a column: insurers get the first, providers, who
+reach an insured person or a contract of any insurer by its exact key, the second. A dash: there is no such object.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pytest
 from django.db import transaction
 
 from tests.contract.routes import routes
-from tests.contract.scenery import PERSONAL, Stage, build_stage, put_away, restrict
+from tests.contract.scenery import PERSONAL, PRACTICE_ROLES, Stage, build_stage, put_away, restrict
 from tests.contract.test_permissions import expected as permitted
 
 TABLE = Path(__file__).with_name("matrix.csv")
@@ -92,4 +93,5 @@ def outcome(row: dict[str, str], case: str, role: str) -> str:
         return foreign or own if case == "foreign" else own
     if case == "restricted" and role != "practice_admin":
         return "404"
-    return row[case]
+    provider, insurer = role in PRACTICE_ROLES, row[case].partition("/")
+    return insurer[2] if provider and insurer[2] else insurer[0]

@@ -48,6 +48,10 @@ LISTS = {
     "/rooms": ("", "room"),
     "/waitlist": ("", "waiting"),
     "/users": ("page_size=200", "user"),
+    # Providers list nobody, and find by exact key whichever insurer: tests/insurance.
+    "/adherents": ("", "-"),
+    "/contracts": ("", "-"),
+    "/conventions": ("", "convention"),
 }
 # Settings and accounts of all houses: what the platform's administrator is there for.
 OPEN_TO_THE_PLATFORM = {"/appointment-types", "/audit", "/practitioners", "/rooms", "/users", "/auth/me"}
@@ -64,6 +68,7 @@ def stage(ana, cleo, house, other_house, insurer, other_insurer, at) -> Stage:
 def fill(stage: Stage, side: str, role: str) -> dict[str, Model]:
     """Make a row of every kind on one side."""
     kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer", "plan"]
+    kinds += ["adherent", "contract", "membership", "convention", "bareme"]
     return {kind: stage.make(kind, side, role) for kind in kinds}
 
 
