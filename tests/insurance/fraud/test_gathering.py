@@ -60,14 +60,15 @@ class TestStatements:
 
 class TestTheClaim:
     def test_is_read_with_its_agreed_prices_and_the_wall_clock_of_its_provider(self, net):
+        net.prices["acts"]["C2"]["minutes"] = 25
         facts = net.facts(
-            item(minutes=20, is_substitutable=False, is_trauma=True, surfaces="MO", tooth="16", prior_paid=5),
+            item(is_substitutable=False, is_trauma=True, surfaces="MO", tooth="16", prior_paid=5),
             prescriber="Dr X",
             practitioner_ref="P1",
             is_urgent=True,
         )
         line = facts.claim.lines[0]
-        assert (line.bareme_price, line.minutes, line.prior_paid) == (70_000, 20, 5)
+        assert (line.bareme_price, line.minutes, line.prior_paid) == (70_000, 25, 5)
         assert (line.non_substitutable, line.trauma, line.tooth, line.surfaces) == (True, True, "16", "MO")
         assert facts.claim.entered_at.hour == 11
         assert (facts.claim.practitioner, facts.claim.prescriber, facts.claim.is_urgent) == (

@@ -80,6 +80,10 @@ class TestTriggers:
         agreed = Agreed(convention_start=DAY - timedelta(days=age))
         assert judged(first=first, agreed=agreed).triggers == triggers
 
+    def test_leave_first_claims_alone_where_the_insurer_says_so(self):
+        agreed = Agreed(convention_start=DAY, reviews_first_claim=False)
+        assert judged(first=True, agreed=agreed).status == "approved"
+
     def test_do_not_soften_a_block(self):
         found = judged(repeats="claim-1", urgent_without_agreement=True)
         assert found.status == "blocked"
