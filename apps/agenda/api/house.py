@@ -25,7 +25,7 @@ from apps.directory.holidays import holidays_between
 from apps.directory.models import Practitioner
 
 
-class TokenOutput(serializers.ModelSerializer[CalendarToken]):
+class CalendarTokenOutput(serializers.ModelSerializer[CalendarToken]):
     """An address for calendar programs, without its secret."""
 
     practitioner = VisibleKeyField(read_only=True)
@@ -37,23 +37,23 @@ class TokenOutput(serializers.ModelSerializer[CalendarToken]):
         fields: tuple[str, ...] = ("id", "practitioner", "label", "issued_at", "revoked_at")
 
 
-class IssuedToken(TokenOutput):
+class IssuedCalendarToken(CalendarTokenOutput):
     """A new address; it is shown this once."""
 
     address = serializers.CharField(source="shown_address", read_only=True)
 
-    class Meta(TokenOutput.Meta):
-        fields = (*TokenOutput.Meta.fields, "address")
+    class Meta(CalendarTokenOutput.Meta):
+        fields = (*CalendarTokenOutput.Meta.fields, "address")
 
 
-class TokenInput(serializers.Serializer[Any]):
+class CalendarTokenInput(serializers.Serializer[Any]):
     """Whose agenda, and what follows it."""
 
     practitioner = VisibleKeyField(Practitioner)
     label = serializers.CharField(max_length=60, required=False, allow_blank=True)  # type: ignore[assignment]  # the contract's word
 
 
-class TokenFilter(filters.FilterSet):
+class CalendarTokenFilter(filters.FilterSet):
     """By practitioner, and whether they still open the calendar."""
 
     practitioner = KeysFilter(field_name="practitioner_id", label="Keys, comma-separated.")
@@ -73,13 +73,17 @@ class CalendarTokenViewSet(BaseViewSet):
         "create": "agenda.add_calendartoken",
         "destroy": "agenda.add_calendartoken",
     }
-    serializers = {"list": TokenOutput, "retrieve": TokenOutput, "create": IssuedToken}
-    inputs = {"create": TokenInput}
+    serializers = {
+        "list": CalendarTokenOutput,
+        "retrieve": CalendarTokenOutput,
+        "create": IssuedCalendarToken,
+    }
+    inputs = {"create": CalendarTokenInput}
 
     @property
-    def filterset_class(self) -> type[TokenFilter] | None:
+    def filterset_class(self) -> type[CalendarTokenFilter] | None:
         """Filter the list only."""
-        return TokenFilter if self.action in {"list", None} else None
+        return CalendarTokenFilter if self.action in {"list", None} else None
 
     def get_queryset(self) -> QuerySet[CalendarToken]:
         """Return the caller's own; all of the practice to who runs it."""
@@ -89,7 +93,7 @@ class CalendarTokenViewSet(BaseViewSet):
         """List addresses, the last made first; their secrets are not kept."""
         return self.answer_list(self.filter_queryset(self.get_queryset()))
 
-    @extend_schema(request=TokenInput, responses={201: IssuedToken})
+    @extend_schema(request=CalendarTokenInput, responses={201: IssuedCalendarToken})
     def create(self, request: Request) -> Response:
         """Make an address; it is shown this once. Another's agenda is for who runs the practice."""
         token, secret = issue_calendar_token(

@@ -33,6 +33,12 @@ class ContractSchema(AutoSchema):
         parts = [part for part in self.path.split("/") if part and part not in {"api", "v1"}]
         return [parts[0] if parts else "api"]
 
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
+        super()._insert_field_validators(field, schema)
+        # "One of a text of this format and nothing": where formats are not checked, nothing is both.
+        if {"type": "string", "maxLength": 0} in schema.get("oneOf", ()):
+            schema["anyOf"] = schema.pop("oneOf")
+
     def _get_request_body(self, direction: str = "request") -> Any:
         # A DELETE with an input has a body (the proof before a second factor goes); spectacular knows none.
         if self.method != "DELETE" or getattr(self.view, "action", None) not in getattr(
