@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.utils import timezone
@@ -26,12 +27,13 @@ from apps.billing.services.lines import LineInput
 from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice
-from apps.insurance.models import Convention
+from apps.insurance.models import Convention, Reconciliation, ReconciliationProvider
 from apps.notifications.models import NotificationTemplate
 from apps.patients.models import Patient
 from tests.admin.world import MAKERS, World
 from tests.cast import CASTING, House, make_user
 from tests.insurance.making import make_adherent, make_bareme, make_contract, make_convention, make_member
+from tests.insurance.reconciliations.making import make_claim
 
 PRACTICE_ROLES = "assistant practitioner practice_admin pharmacist doctor lab_manager clinic_admin".split()
 INSURER_ROLES = ["insurer_admin", "insurer_agent"]
@@ -203,6 +205,26 @@ class Stage:
         return make_bareme(
             convention, version=f"v{number}", effective_from=date(2026, 1, 1) + timedelta(days=number)
         )
+
+    def a_claim(self, side: str, role: str) -> Any:
+        """File a claim of the side's practice with the side's insurer, which looks at it."""
+        contract = self.a_contract(side, role)
+        scene: Any = SimpleNamespace(insurer=contract.insurer, contract=contract, adherent=contract.adherent)
+        return make_claim(scene, self.practice(side), 0, total=70_000, status="pending_review")
+
+    def a_reconciliation(self, side: str, role: str) -> Any:
+        """Put a month of a year of its own between the insurer and the practice of a side."""
+        insurer = self.insurer_of(side)
+        year = 1990 + Reconciliation.objects.filter(insurer=insurer).count()
+        row = Reconciliation.objects.create(
+            insurer=insurer, number=f"BRD-{year}", sequence=1, period_start=date(year, 1, 1),
+            period_end=date(year, 1, 31), cutoff_at=self.world.at, currency=insurer.currency,
+            generated_at=self.world.at,
+        )  # fmt: skip
+        ReconciliationProvider.objects.create(
+            insurer=insurer, reconciliation=row, provider=self.practice(side)
+        )
+        return row
 
 
 KINDS = {

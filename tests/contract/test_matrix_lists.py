@@ -52,6 +52,14 @@ LISTS = {
     "/adherents": ("", "-"),
     "/contracts": ("", "-"),
     "/conventions": ("", "convention"),
+    "/fhir/Claim": ("", "claim"),
+    "/fhir/ClaimResponse": ("", "claim"),
+    "/fhir/CodeSystem": ("", "-"),
+    "/fhir/Coverage": ("", "-"),
+    "/fhir/Organization": ("", "-"),
+    "/fhir/Patient": ("", "-"),
+    "/fhir/PaymentReconciliation": ("", "reconciliation"),
+    "/fhir/metadata": ("", "-"),
 }
 # Settings and accounts of all houses: what the platform's administrator is there for.
 OPEN_TO_THE_PLATFORM = {"/appointment-types", "/audit", "/practitioners", "/rooms", "/users", "/auth/me"}
@@ -68,7 +76,7 @@ def stage(ana, cleo, house, other_house, insurer, other_insurer, at) -> Stage:
 def fill(stage: Stage, side: str, role: str) -> dict[str, Model]:
     """Make a row of every kind on one side."""
     kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer", "plan"]
-    kinds += ["adherent", "contract", "membership", "convention", "bareme"]
+    kinds += ["adherent", "contract", "membership", "convention", "bareme", "claim", "reconciliation"]
     return {kind: stage.make(kind, side, role) for kind in kinds}
 
 

@@ -86,16 +86,16 @@ def address(text: str, **parts: str) -> dict[str, Any]:
     return {"address": [{**({"line": [text]} if text else {}), **parts}]}
 
 
-def coverage(row: ContractMember) -> dict[str, Any]:
+def coverage(row: ContractMember, *, with_terms: bool = True) -> dict[str, Any]:
     """Return one person's part of a contract; `row` has its contract loaded.
 
-    What the person bears of each kind of care stands in `costToBeneficiary`: the rest of the rate, what is deducted and
-    what is the most that is paid.
+    What the person bears of each kind of care stands in `costToBeneficiary`: the rest of the rate, what is paid of each
+    claim and what is deducted. Terms are between the insurer and the insured: a provider reads whether it holds.
     """
     contract = row.contract
     start = max(contract.start_date, row.joined_on)
     end = min(contract.ends_on(), row.left_on or contract.ends_on())
-    return {
+    found: dict[str, Any] = {
         "resourceType": "Coverage",
         "id": str(row.pk),
         "meta": {"lastUpdated": instant(max(row.updated_at, contract.updated_at))},
@@ -113,12 +113,14 @@ def coverage(row: ContractMember) -> dict[str, Any]:
             {"type": hl7("coverage-class", "plan"), "value": contract.plan_type},
             {"type": hl7("coverage-class", "group"), "value": contract.contract_number},
         ],
-        "costToBeneficiary": [
+    }
+    if with_terms:
+        found["costToBeneficiary"] = [
             cost
             for care_type, terms in sorted(contract.coverage.items())
             for cost in costs(care_type, terms, contract.currency)
-        ],
-    }
+        ]
+    return found
 
 
 def costs(care_type: str, terms: dict[str, Any], currency: str) -> list[dict[str, Any]]:
