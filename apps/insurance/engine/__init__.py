@@ -8,7 +8,7 @@ clock, no request, so that preview, decision, replay and simulation are the same
 
 from __future__ import annotations
 
-from apps.insurance.engine.adjudicate import ENGINE_VERSION, adjudicate
+from apps.insurance.engine.adjudicate import ENGINE_VERSION, adjudicate, refuse
 from apps.insurance.engine.canonical import digest, from_json, to_json
 from apps.insurance.engine.explain import explain
 from apps.insurance.engine.limits import limits_of
@@ -56,5 +56,6 @@ __all__ = [
     "explain",
     "from_json",
     "limits_of",
+    "refuse",
     "to_json",
 ]

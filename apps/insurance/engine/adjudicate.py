@@ -38,7 +38,7 @@ def adjudicate(  # noqa: PLR0917  # the six things a price depends on, in the or
     """
     refusal = first_refusal(request, contract, bareme, history, config)
     if refusal is not None or contract is None or bareme is None:
-        return _refused(request, bareme, refusal or ("IDENTITY_UNKNOWN", {}))
+        return refuse(request, bareme, refusal or ("IDENTITY_UNKNOWN", {}))
     care = contract.coverage.get(request.type)
     case = Case(request, contract, bareme, config, care or _UNCOVERED, history)
     drafts = [Draft(line, bareme, care) for line in sorted(request.lines, key=lambda line: line.sequence)]
@@ -50,8 +50,8 @@ def adjudicate(  # noqa: PLR0917  # the six things a price depends on, in the or
     return replace(result, review=review) if review else result
 
 
-def _refused(request: Request, bareme: BaremeTerms | None, refusal: Refusal) -> Result:
-    """Stop the whole claim: nothing covered, and every line carries the reason."""
+def refuse(request: Request, bareme: BaremeTerms | None, refusal: Refusal) -> Result:
+    """Return the price of a claim that is stopped as a whole: nothing covered, every line carries the reason."""
     reason, params = refusal
     lines = []
     for line in sorted(request.lines, key=lambda line: line.sequence):

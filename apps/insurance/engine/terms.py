@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -109,7 +109,8 @@ class Exclusion:
 class ContractTerms:
     """A contract as it covers one person.
 
-    `chain_start` is the first day of the unbroken chain of renewals, `joined_on` the person's first day in it;
+    `chain_start` is the first day of the unbroken chain of renewals, `joined_on` the person's first day; a wait counts
+    from the later of both, or from `waits_from` where the person's own cover is known to reach further back;
     `statuses` are (first day, status) in order. `is_member` is false for a person the contract does not know.
     """
 
@@ -120,6 +121,7 @@ class ContractTerms:
     joined_on: date
     coverage: Mapping[str, CareTerms]
     left_on: date | None = None
+    waits_from: date | None = None
     is_member: bool = True
     carence_days: int = 0
     annual_limit: int | None = None
@@ -134,10 +136,11 @@ class ContractTerms:
         return begun[-1] if begun else "active"
 
     def first_payable_day(self, care_type: str) -> date:
-        """Return the day the waiting period of a care type is over: start + N; late joiners start when they join."""
+        """Return the day a care type is payable from: start + N; late joiners start when they join."""
         care = self.coverage.get(care_type)
         days = care.waiting_days if care is not None and care.waiting_days is not None else self.carence_days
-        return max(self.chain_start, self.joined_on) + timedelta(days=days)
+        start = max(self.chain_start, self.joined_on) if self.waits_from is None else self.waits_from
+        return start + timedelta(days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class BaremeAct:
     is_generic: bool = False
     is_repeatable: bool = False
     tax_bp: int = 0
+    minutes: int = 0
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> BaremeAct:
@@ -165,6 +169,7 @@ class BaremeAct:
             is_generic=bool(content.get("is_generic")),
             is_repeatable=bool(content.get("repeatable")),
             tax_bp=content.get("tax_bp") or 0,
+            minutes=content.get("minutes") or 0,
         )
 
 
@@ -193,15 +198,13 @@ class BaremeTerms:
         bareme_id: str,
         version: str,
         excess_liability: str = "patient",
-        codes: Sequence[str] | None = None,
     ) -> BaremeTerms:
-        """Read a bareme, or of a big one only the acts with these codes."""
+        """Read a bareme."""
         acts: Mapping[str, Any] = content.get("acts", _NOTHING)
-        wanted = acts if codes is None else [code for code in codes if code in acts]
         return cls(
             id=bareme_id,
             version=version,
-            acts={code: BaremeAct.from_content(acts[code]) for code in wanted},
+            acts={code: BaremeAct.from_content(act) for code, act in acts.items()},
             reference_prices=dict(content.get("reference_prices") or {}),
             pays_asked=content.get("default") == "asked",
             incompatible=tuple(
@@ -210,6 +213,21 @@ class BaremeTerms:
             ),
             association_bp=dict(content.get("association_bp") or {}),
             provider_bears_excess=excess_liability == "provider",
+        )
+
+
+    def narrowed_to(self, codes: Collection[str]) -> BaremeTerms:
+        """Return what these codes are priced by: the same prices, small enough to be kept with a decision."""
+        acts = {code: self.acts[code] for code in sorted(set(codes)) if code in self.acts}
+        groups = {act.generic_group for act in acts.values()} & self.reference_prices.keys()
+        pairs = tuple(pair for pair in self.incompatible if pair[0] in codes or pair[1] in codes)
+        keys = {"*"} | {key for a, b, _scope in pairs for key in (a, b, f"{a}+{b}", f"{b}+{a}")}
+        return replace(
+            self,
+            acts=acts,
+            reference_prices={group: self.reference_prices[group] for group in sorted(groups)},
+            incompatible=pairs,
+            association_bp={key: share for key, share in self.association_bp.items() if key in keys},
         )
 
 

@@ -1,0 +1,281 @@
+"""What a provider does with its own claims, what the clock does, and how a paid error is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from apps.core import changes
+from apps.core.errors import DomainError, PermissionRefused, Stale
+from apps.core.scope import SystemActor, Viewer
+from apps.core.service import service
+from apps.insurance.engine import Balances
+from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem
+from apps.insurance.services.agreements import load_agreement
+from apps.insurance.services.balances import book, lock_balances, lock_held_by
+from apps.insurance.services.deciding import (
+    AMOUNTS,
+    ClaimReconciled,
+    close,
+    decide_again,
+    last_decision,
+    locked,
+    require,
+)
+from apps.insurance.services.decisions import Inputs, decision_of
+from apps.insurance.services.guards import today_at
+from apps.insurance.services.histories import read_history
+from apps.insurance.states import CLAIM
+
+# An answer older than this is asked again when the care is confirmed.
+FRESH: Final = timedelta(hours=24)
+CONFIRM_HOURS: Final = 72
+
+
+class TooLateToVoid(DomainError):
+    """A claim is withdrawn on the day it was filed, not later."""
+
+    code = "VOID_TOO_LATE"
+    message = _("A claim can be withdrawn on the day it was filed only.")
+
+
+class NoPaidClaim(DomainError):
+    """Only what was paid is taken back by a reversal."""
+
+    code = "CLAIM_NOT_PAID"
+    message = _("Only a paid claim is taken back.")
+
+
+class ReversedBefore(DomainError):
+    """The claim was taken back already."""
+
+    code = "CLAIM_REVERSED"
+    message = _("This claim was taken back already.")
+
+
+@service("insurance.claim.void")
+def void_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: datetime) -> Claim:
+    """Withdraw one's own claim: an approved one on the day it was filed, an eligible one at any time.
+
+    What it held is released. Refuses a later day (TooLateToVoid) and a claim in a reconciliation (ClaimReconciled).
+    """
+    claim = own_claim(actor, claim, expected_status)
+    verb = "cancel" if claim.status == Claim.Status.ELIGIBLE else "void"
+    transition = CLAIM.find(claim.status, verb)
+    if not actor.has_perm(transition.permission):
+        raise PermissionRefused
+    if claim.reconciliation_id is not None:
+        raise ClaimReconciled
+    zone = claim.provider.zone
+    if verb == "void" and claim.submitted_at.astimezone(zone).date() != at.astimezone(zone).date():
+        raise TooLateToVoid
+    with changes.gathered():
+        close(actor, claim, verb=verb, code="VOIDED", at=at)
+    return claim
+
+
+@service("insurance.claim.confirm")
+def confirm_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: datetime) -> Claim:
+    """Confirm that eligible care was given: the claim is approved, or rejected where nothing is payable any more.
+
+    It is decided again when its answer is older than a day or what was agreed has changed meanwhile.
+    """
+    claim = own_claim(actor, claim, expected_status)
+    CLAIM.next_state(claim.status, "confirm", claim)
+    with changes.gathered():
+        rejected = renewed(actor, claim, at)
+        claim.status = CLAIM.next_state(claim.status, "cancel" if rejected else "confirm", claim)
+        claim.validated_at = None if rejected else at
+        claim.save(update_fields=AMOUNTS)
+    return claim
+
+
+def renewed(actor: Viewer, claim: Claim, at: datetime) -> bool:
+    """Decide an eligible claim again if need be; returns whether nothing is payable any more."""
+    last = last_decision(claim)
+    stored = Inputs.from_stored(last.inputs)
+    contract = claim.contract
+    if contract is None:
+        return True
+    agreement = load_agreement(
+        insurer=claim.insurer,
+        provider=claim.provider,
+        contract=contract,
+        adherent_id=claim.adherent_id,
+        day=claim.service_date,
+    )
+    if agreement.contract is None:
+        return True
+    bareme = agreement.priced_for({line.code for line in stored.request.lines})
+    unchanged = (agreement.contract, bareme) == (stored.contract, stored.bareme)
+    if unchanged and at - last.made_at <= FRESH:
+        return False
+    own = lock_held_by(claim)
+    held = lock_balances(
+        contract=contract,
+        terms=agreement.contract,
+        adherent_id=claim.adherent_id,
+        care_type=claim.type,
+        day=claim.service_date,
+        at=at,
+    )
+    free = {scope: used - own.get(held.keys[scope], 0) for scope, used in held.used.items()}
+    inputs = replace(
+        stored,
+        request=replace(stored.request, today=max(stored.request.today, today_at(claim.insurer, at))),
+        contract=agreement.contract,
+        bareme=bareme,
+        history=read_history(request=stored.request, terms=agreement.contract, leaving_out=[claim.pk]),
+        balances=Balances(free),
+    )
+    result = inputs.decide()
+    claim.bareme_id = agreement.bareme_id
+    decision = decision_of(
+        inputs,
+        result,
+        kind=ClaimAdjudication.Kind.CONFIRM,
+        by=actor.id,
+        bareme_id=agreement.bareme_id,
+        version=last.version + 1,
+    )
+    decide_again(claim=claim, decision=decision, result=result, held=held, at=at, own=own)
+    return result.status != "payable"
+
+
+@service("insurance.claim.expire")
+def expire_eligible(*, actor: Viewer, at: datetime, most: int = 500) -> int:
+    """Reject eligible claims nobody confirmed in their insurer's time; what they held is released. Returns how many."""
+    due = Claim.objects.filter(status=Claim.Status.ELIGIBLE, submitted_at__lt=at - timedelta(hours=1))
+    count = 0
+    for claim in due.select_related("insurer").order_by("submitted_at", "pk")[:most]:
+        hours = claim.insurer.config.get("confirm_hours", CONFIRM_HOURS)
+        if claim.submitted_at > at - timedelta(hours=hours):
+            continue
+        row = locked(claim)
+        if row.status != Claim.Status.ELIGIBLE:
+            continue
+        with changes.gathered():
+            close(actor, row, verb="expire", code="VOIDED", at=at)
+        count += 1
+    return count
+
+
+@service("insurance.claim.reverse")
+def reverse_claim(*, actor: Viewer, claim: Claim, reason: str, at: datetime) -> Claim:
+    """Take a paid claim back: a claim of the same lines with negative amounts, a credit of the next reconciliation.
+
+    What the paid claim held is released. Refuses one that is not paid (NoPaidClaim) or taken back (ReversedBefore).
+    """
+    if not isinstance(actor, SystemActor) and actor.insurer_id != claim.insurer_id:
+        raise PermissionRefused
+    require(reason)
+    paid = locked(claim)
+    if paid.status != Claim.Status.PAID or paid.reversal_of_id is not None:
+        raise NoPaidClaim
+    with changes.gathered():
+        try:
+            with transaction.atomic():
+                reversal = mirrored(actor, paid, reason, at)
+                reversal.save(force_insert=True)
+        except IntegrityError as error:
+            raise ReversedBefore from error
+        ClaimItem.objects.bulk_create(
+            [mirrored_line(reversal, item) for item in paid.items.order_by("sequence")]
+        )
+        last = last_decision(paid)
+        held = lock_held_by(paid)
+        book(
+            claim=reversal,
+            decision=replace(
+                decision_of(
+                    Inputs.from_stored(last.inputs),
+                    Inputs.from_stored(last.inputs).decide(),
+                    kind=ClaimAdjudication.Kind.REVERSAL,
+                    by=actor.id,
+                    bareme_id=paid.bareme_id,
+                    changes={"reversal_of": str(paid.pk)},
+                ),
+                result=negative(last.result),
+            ),
+            deltas={key: -amount for key, amount in held.items()},
+            at=at,
+            kind=BalanceEntry.Kind.REVERSAL,
+        )
+        reversal.status = CLAIM.next_state(reversal.status, "accept", reversal)
+        reversal.validated_at = at
+        reversal.save(update_fields=["status", "validated_at", "updated_at"])
+    return reversal
+
+
+def mirrored(actor: Viewer, paid: Claim, reason: str, at: datetime) -> Claim:
+    """Build the claim that takes another back."""
+    return Claim(
+        insurer=paid.insurer,
+        provider=paid.provider,
+        contract=paid.contract,
+        adherent=paid.adherent,
+        member_id=paid.member_id,
+        type=paid.type,
+        service_date=paid.service_date,
+        service_end_date=paid.service_end_date,
+        submitted_at=at,
+        currency=paid.currency,
+        total_amount=-paid.total_amount,
+        covered_amount=-paid.covered_amount,
+        copay_amount=-paid.copay_amount,
+        writeoff_amount=-paid.writeoff_amount,
+        tax_amount=-paid.tax_amount,
+        reason_code="REVERSAL",
+        bareme_id=paid.bareme_id,
+        engine_version=paid.engine_version,
+        inputs_sha256=paid.inputs_sha256,
+        idempotency_key=f"reversal:{paid.pk}",
+        body_sha256=paid.body_sha256,
+        reversal_of=paid,
+        practitioner_ref=paid.practitioner_ref,
+        prescriber=paid.prescriber,
+        notes=reason,
+        source_type=paid.source_type,
+        source_id=paid.source_id,
+        created_by_id=None if isinstance(actor, SystemActor) else actor.id,
+    )
+
+
+_ASKED: Final = (
+    "sequence code label category quantity unit_price tooth surfaces diagnosis prescriber is_substitutable "
+    "non_substitutable_reason is_trauma preauthorisation minutes is_generic reimbursement_rate_bp reason_code "
+    "rule_applied prior_paid"
+).split()
+_MIRRORED: Final = "line_total allowed_amount covered_amount copay_amount writeoff_amount tax_amount".split()
+
+
+def mirrored_line(reversal: Claim, item: ClaimItem) -> ClaimItem:
+    """Build the line that takes another back."""
+    same: dict[str, Any] = {name: getattr(item, name) for name in _ASKED}
+    turned = {name: -getattr(item, name) for name in _MIRRORED}
+    return ClaimItem(
+        insurer_id=item.insurer_id, provider_id=item.provider_id, claim=reversal, **same, **turned
+    )
+
+
+def negative(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored result with the opposite amounts."""
+    return {
+        **result,
+        **{name: -result[name] for name in ("total", "covered", "copay", "writeoff", "tax")},
+        "consumption": {scope: -amount for scope, amount in result["consumption"].items()},
+    }
+
+
+def own_claim(actor: Viewer, claim: Claim, expected_status: str) -> Claim:
+    """Lock one's own claim and check that it stands as it was seen."""
+    claim = locked(claim)
+    if not isinstance(actor, SystemActor) and actor.practice_id != claim.provider_id:
+        raise PermissionRefused
+    if claim.status != expected_status:
+        raise Stale(status=claim.status)
+    return claim
