@@ -31,6 +31,7 @@ LISTS = {
     "/accounting/journal.csv": ("", "-"),
     "/calendar-tokens": ("", "calendar"),
     "/closings": ("", "-"),
+    "/training": ("", "-"),
     "/open-holidays": ("", "holiday"),
     "/recall-types": ("", "recall_type"),
     "/quotes": ("", "offer"),
@@ -62,7 +63,15 @@ LISTS = {
     "/fhir/metadata": ("", "-"),
 }
 # Settings and accounts of all houses: what the platform's administrator is there for.
-OPEN_TO_THE_PLATFORM = {"/appointment-types", "/audit", "/practitioners", "/rooms", "/users", "/auth/me"}
+OPEN_TO_THE_PLATFORM = {
+    "/appointment-types",
+    "/audit",
+    "/fhir/Organization",
+    "/practitioners",
+    "/rooms",
+    "/users",
+    "/auth/me",
+}
 # Rows everybody may know of.
 EVERYBODYS = {"act", "insurer"}
 MARK = "Etranger"
