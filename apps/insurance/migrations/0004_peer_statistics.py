@@ -73,12 +73,13 @@ CREATE UNIQUE INDEX insurance_provider_pace_key ON insurance_provider_pace (insu
 
 PAIRS = """
 CREATE MATERIALIZED VIEW insurance_prescriber_pair AS
-WITH dispensed AS (
-    SELECT c.insurer_id, c.provider_id, insurance_prescriber_key(c.prescriber) AS prescriber, count(*) AS claims
-    FROM insurance_claim c
-    WHERE c.type = 'pharmacy' AND btrim(c.prescriber) <> '' AND insurance_counts(c.status, c.reversal_of_id)
+WITH prescribed AS (
+    SELECT DISTINCT c.id, c.insurer_id, c.provider_id, insurance_prescriber_key(i.prescriber) AS prescriber
+    FROM insurance_claim c JOIN insurance_claimitem i ON i.claim_id = c.id
+    WHERE c.type = 'pharmacy' AND btrim(i.prescriber) <> '' AND insurance_counts(c.status, c.reversal_of_id)
       AND c.service_date > insurance_as_of()::date - 180 AND c.service_date <= insurance_as_of()::date
-    GROUP BY 1, 2, 3
+), dispensed AS (
+    SELECT insurer_id, provider_id, prescriber, count(*) AS claims FROM prescribed GROUP BY 1, 2, 3
 )
 SELECT insurer_id, provider_id, prescriber, claims AS together,
        (sum(claims) OVER (PARTITION BY insurer_id, prescriber))::bigint AS of_prescriber,

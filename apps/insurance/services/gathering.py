@@ -66,6 +66,7 @@ class Agreed:
     bareme: BaremeTerms | None = None
     convention_start: date | None = None
     review_above: int | None = None
+    reviews_first_claim: bool = True
 
 
 def gather(
@@ -99,7 +100,7 @@ def _claim_facts(claim: Claim, items: Sequence[ClaimItem], agreed: Agreed, at: d
                 tooth=item.tooth,
                 surfaces=item.surfaces,
                 bareme_price=act.price if act is not None else None,
-                minutes=item.minutes,
+                minutes=act.minutes if act is not None else item.minutes,
                 non_substitutable=not item.is_substitutable,
                 trauma=item.is_trauma or item.diagnosis.upper().startswith(_INJURIES),
                 repeatable=act is not None and act.is_repeatable,
@@ -114,7 +115,7 @@ def _claim_facts(claim: Claim, items: Sequence[ClaimItem], agreed: Agreed, at: d
         covered=claim.covered_amount,
         is_urgent=claim.is_urgent,
         practitioner=claim.practitioner_ref,
-        prescriber=claim.prescriber,
+        prescriber=next((item.prescriber for item in items if item.prescriber), claim.prescriber),
         filed_by=str(claim.created_by_id or ""),
     )
 
@@ -259,7 +260,7 @@ def _counters(
                 "limits": _limits_close_by(facts, agreed, config),
                 "percent": str(float(config.settings["THRESHOLD_HUG"]["percent"])),
                 "waits": waits,
-                "prescriber": claim.prescriber if pharmacy else "",
+                "prescriber": facts.prescriber if pharmacy else "",
                 "refuses": pharmacy and any(line.non_substitutable for line in facts.lines),
                 "identity": claim.adherent.national_id_hash,
                 "birth": claim.adherent.date_of_birth,
@@ -288,8 +289,10 @@ def _first_payable_day(facts: ClaimFacts, agreed: Agreed) -> date | None:
     contract = agreed.contract
     if contract is None:
         return None
-    first = contract.first_payable_day(facts.type)
-    return first if first > max(contract.chain_start, contract.joined_on) else None
+    care = contract.coverage.get(facts.type)
+    own = care.waiting_days if care is not None else None
+    days = contract.carence_days if own is None else own
+    return contract.first_payable_day(facts.type) if days else None
 
 
 def _facts(

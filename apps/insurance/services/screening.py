@@ -72,6 +72,8 @@ def _known(facts: Facts, covered: int, repeats: str | None) -> Facts:
 
 def _is_new(gathered: Gathered, day: date, agreed: Agreed) -> bool:
     start = agreed.convention_start
+    if not agreed.reviews_first_claim:
+        return False
     return gathered.first_of_convention and start is not None and (day - start).days < NEW_CONVENTION_DAYS
 
 

@@ -98,22 +98,23 @@ class TestPairs:
     def test_count_both_sides_and_all(self, net):
         net.doctor = network.practice("pharmacy")
         other = network.practice("pharmacy")
-        for prescriber, provider in (
+        for name, provider in (
             ("Dr X", net.doctor),
             ("dr  x ", net.doctor),
             ("Dr X", other),
             ("Dr Y", net.doctor),
         ):
-            net.claimed(type="pharmacy", prescriber=prescriber, provider=provider)
+            lines = [item(prescriber=name), item("M", sequence=2, prescriber=name)]
+            net.claimed(*lines, type="pharmacy", provider=provider)
         net.claimed(type="pharmacy")
-        net.claimed(prescriber="Dr X")
-        assert refreshed(net, type="pharmacy", prescriber="DR X").pair == Pair(
+        net.claimed(item(prescriber="Dr X"))
+        assert refreshed(net, item(prescriber="DR X"), type="pharmacy").pair == Pair(
             together=2, of_prescriber=3, of_provider=3, of_all=4
         )
-        assert net.facts(type="pharmacy", prescriber="Dr Z").pair is None
+        assert net.facts(item(prescriber="Dr Z"), type="pharmacy").pair is None
 
     def test_hold_no_name(self, net):
-        net.claimed(type="pharmacy", prescriber="Dr Ben Salem")
+        net.claimed(item(prescriber="Dr Ben Salem"), type="pharmacy")
         refreshed(net)
         with connection.cursor() as cursor:
             cursor.execute(
