@@ -68,7 +68,6 @@ class TestWriting:
             ("exclusions", [{"prefix": "COSM"}, {"until_date": "2026-01-01"}], "exclusions[1]: "),
             ("exclusions", [{"code": "X", "until_date": "demain"}], "exclusions[0].until_date: "),
             ("exclusions", {"prefix": "COSM"}, "exclusions: "),
-            ("limit_by_dependants", [1, "2"], "limit_by_dependants[1]: "),
         ],
     )  # fmt: skip
     def test_a_document_that_does_not_fit_is_told_with_its_path(
@@ -85,7 +84,7 @@ class TestWriting:
             ("end_date", "2025-12-31"), ("start_date", "pas un jour"), ("carence_days", -1), ("annual_limit", -1),
             ("annual_limit", 1.5), ("currency", "USD"), ("plan_type", "group"), ("status", "open"),
             ("contract_number", ""), ("contract_number", "x" * 41), ("adherent", "x"), ("coverage", None),
-            ("limit_by_dependants", []),
+            ("limit_by_dependants", []), ("limit_by_dependants", [1, -2]),
         ],
     )  # fmt: skip
     def test_bad_input_is_named_and_writes_nothing(self, api, ines, body, field, value) -> None:

@@ -85,7 +85,14 @@ class ContractInput(serializers.Serializer[Any]):
     annual_limit = serializers.IntegerField(
         min_value=0, max_value=MOST_AMOUNT, required=False, allow_null=True, help_text="Null: no limit."
     )
-    limit_by_dependants = serializers.JSONField(required=False, allow_null=True)
+    limit_by_dependants = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=MOST_AMOUNT),
+        allow_empty=False,
+        max_length=30,
+        required=False,
+        allow_null=True,
+        help_text="Yearly limits for 0, 1, 2... dependants; the last serves for more.",
+    )
     currency = serializers.ChoiceField(choices=Currency.choices, required=False)
     coverage = serializers.JSONField()
     exclusions = serializers.JSONField(required=False)
@@ -108,7 +115,9 @@ class ContractOutput(ShownToProviders):
     adherent = VisibleKeyField(read_only=True)
     carence_days = serializers.IntegerField(required=False)
     annual_limit = serializers.IntegerField(required=False, allow_null=True)
-    limit_by_dependants = serializers.JSONField(required=False, allow_null=True)
+    limit_by_dependants = serializers.ListField(
+        child=serializers.IntegerField(), required=False, allow_null=True
+    )
     coverage = serializers.JSONField(required=False)
     exclusions = serializers.JSONField(required=False)
     status_reason = serializers.CharField(required=False)
