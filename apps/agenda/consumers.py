@@ -5,6 +5,7 @@ from __future__ import annotations
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import orjson
 from channels.db import database_sync_to_async
@@ -16,26 +17,24 @@ from rest_framework.exceptions import APIException
 from apps.accounts.api.authentication import ACCESS_COOKIE, SessionTokenAuthentication
 from apps.accounts.models import User
 from apps.agenda.live import group_of
-from apps.agenda.models import Appointment
-from apps.agenda.selectors import appointments_of, last_sequence
-from apps.agenda.shapes import card
+from apps.agenda.readers import VIEW, Pass, Told, ask, pass_of
+from apps.agenda.selectors import last_sequence
 from apps.core.errors import DomainError
-from apps.core.plain import plain
 
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
-VIEW = "agenda.view_appointment"
 
 
 class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
-    """One open agenda. The token is read again from the database before each message."""
+    """One open agenda. Whether its session lives is read again from the database before each message."""
 
     group: str | None = None
-    token: str = ""
+    reader: Pass | None = None
 
     async def connect(self) -> None:
         """Let in who may read the agenda of a practice; a browser's cookie counts from our own pages only."""
-        self.token = bearer_of(self.scope) or cookie_of(self.scope)
-        user = await self.reader()
+        token = bearer_of(self.scope) or cookie_of(self.scope)
+        self.reader = pass_of(token)
+        user: User | None = await database_sync_to_async(user_of)(token)
         await self.accept()
         if user is None:
             await self.close(UNAUTHENTICATED)
@@ -48,11 +47,6 @@ class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # chann
             sequence = await database_sync_to_async(last_sequence)(user.practice_id)
             await self.send_json({"type": "agenda.ready", "sequence": sequence})
 
-    @classmethod
-    async def encode_json(cls, content: Any) -> str:
-        """Write keys and moments as the API does."""
-        return orjson.dumps(content, default=plain).decode()
-
     async def disconnect(self, code: int) -> None:
         """Leave the practice's group."""
         if self.group is not None:
@@ -61,22 +55,25 @@ class AgendaConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # chann
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """Ignore what clients send: this is a one-way street."""
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Tell a change at once: channels would send each of a thousand readers through a thread first.
+
+        It does so to close database connections that are too old; reading for the readers does that, once for all.
+        """
+        if message["type"] == "appointment.changed":
+            await self.appointment_changed(message)
+        else:
+            await super().dispatch(message)
+
     async def appointment_changed(self, message: dict[str, Any]) -> None:
         """Send one change, if this reader may see the visit; close when their session has ended."""
-        user = await self.reader()
-        if user is None or not user.has_perm(VIEW):
+        told = await ask(self.reader, UUID(message["appointment_id"])) if self.reader else Told(ended=True)
+        if told.ended:
             await self.close(UNAUTHENTICATED)
-            return
-        shown = await database_sync_to_async(shown_to)(user, message["appointment_id"])
-        if shown is not None:
-            await self.send_json(
-                {"type": message["event"], "sequence": message["sequence"], "appointment": shown}
-            )
-
-    async def reader(self) -> User | None:
-        """Return who the token speaks for now."""
-        reader: User | None = await database_sync_to_async(user_of)(self.token)
-        return reader
+        elif told.visit is not None:
+            head = orjson.dumps({"type": message["event"], "sequence": message["sequence"]})
+            # The visit is JSON already, the same for everybody who may see it.
+            await self.send(text_data=f'{head[:-1].decode()},"appointment":{told.visit.decode()}}}')
 
 
 def user_of(token: str) -> User | None:
@@ -88,13 +85,6 @@ def user_of(token: str) -> User | None:
     except (APIException, DomainError):
         return None
     return user
-
-
-def shown_to(user: User, key: str) -> dict[str, Any] | None:
-    """Return a visit as the API shows it to this user, or None."""
-    visit: Appointment | None = appointments_of(viewer=user).filter(pk=key).first()
-    practice = user.practice
-    return None if visit is None or practice is None else card(visit, practice.zone)
 
 
 def header_of(scope: dict[str, Any], name: bytes) -> str:

@@ -37,6 +37,10 @@ class PatientRowQuerySet(BaseQuerySet[Any]):
             return rows
         return rows.filter(patient__restricted_at__isnull=True)
 
+    def sight_of(self, viewer: Viewer) -> tuple[UUID | None, bool]:
+        """Return all that `visible_to` looks at: two viewers of the same sight see the same rows."""
+        return viewer.practice_id, viewer.has_perm(SEE_RESTRICTED)
+
 
 class AppointmentQuerySet(PatientRowQuerySet):
     """Appointments of a practice."""
