@@ -186,6 +186,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.view_ledgerrecord": MANAGERS,
     "billing.view_closing": MANAGERS,
     "billing.add_closing": MANAGERS,
+    "billing.view_trainingswitch": MANAGERS,
+    "billing.add_trainingswitch": MANAGERS,
     "billing.view_deposit": MANAGERS,
     "billing.add_deposit": MANAGERS,
     "billing.export_ledger": MANAGERS,

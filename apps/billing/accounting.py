@@ -100,7 +100,7 @@ def entries(*, practice: Practice, first: date, last: date) -> Iterator[Entry]:
     begins = start_of_day(first, practice.zone)
     ends = start_of_day(last + timedelta(days=1), practice.zone)
     rows = LedgerRecord.objects.filter(practice=practice, recorded_at__gte=begins, recorded_at__lt=ends)
-    rows = rows.exclude(kind=K.CLOSING)
+    rows = rows.exclude(kind__in=(K.CLOSING, K.TRAINING))
     after, number = 0, 0
     while batch := list(rows.filter(sequence__gt=after).order_by("sequence")[:BATCH]):
         book = Book.of(batch)
@@ -248,7 +248,10 @@ def turnover_by_vat(*, practice: Practice, first: date, last: date) -> list[Turn
     """Return the turnover of days, both inclusive, by VAT code and rate."""
     sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
     rows = InvoiceItem.objects.filter(
-        invoice__practice=practice, invoice__issued_on__gte=first, invoice__issued_on__lte=last
+        invoice__practice=practice,
+        invoice__issued_on__gte=first,
+        invoice__issued_on__lte=last,
+        invoice__is_training=False,
     )
     found = rows.order_by().values("vat_code", "vat_rate_bp", "invoice__kind")
     for row in found.annotate(net=Sum("net_amount"), vat=Sum("vat_amount")):
@@ -270,7 +273,7 @@ class Takings:
 
 def takings(*, practice: Practice, first: date, last: date) -> list[Takings]:
     """Return what came in on days, both inclusive."""
-    rows = Payment.objects.filter(practice=practice, received_on__gte=first, received_on__lte=last)
+    rows = Payment.objects.real().filter(practice=practice, received_on__gte=first, received_on__lte=last)
     found = rows.order_by().values("received_on", "method").annotate(total=Sum("amount"))
     return [
         Takings(row["received_on"], row["method"], row["total"])

@@ -25,7 +25,7 @@ def billing_cards(viewer: Viewer, at: datetime) -> Sequence[Card]:
     if practice is None or not viewer.has_perm("billing.view_invoice"):
         return []
     language = get_language() or "fr"
-    unpaid = Invoice.objects.visible_to(viewer).filter(status__in=UNPAID, kind=Invoice.Kind.INVOICE)
+    unpaid = Invoice.objects.visible_to(viewer).real().filter(status__in=UNPAID, kind=Invoice.Kind.INVOICE)
     shares = InvoiceShare.objects.filter(invoice__in=unpaid).with_balance()
     owed = shares.aggregate(owed=Sum("balance"))["owed"] or 0
     rows = [

@@ -30,6 +30,10 @@ class InvoiceQuerySet(OfPatientQuerySet):
         """Return what has a number."""
         return self.exclude(status="draft")
 
+    def real(self) -> Self:
+        """Return all but specimens."""
+        return self.filter(is_training=False)
+
     def newest_first(self) -> Self:
         """Order by creation, which the time-ordered key tells."""
         return self.order_by("-id")
@@ -126,12 +130,23 @@ class InvoiceShareQuerySet(BaseQuerySet[Any]):
         )
 
     def owed(self) -> Self:
-        """Return the shares somebody owes: those of issued invoices, not of drafts or credit notes."""
-        return self.filter(invoice__kind="invoice").exclude(invoice__status="draft")
+        """Return the shares somebody owes: those of issued invoices, not of drafts, credit notes or specimens."""
+        return self.filter(invoice__kind="invoice", invoice__is_training=False).exclude(
+            invoice__status="draft"
+        )
 
 
 class PaymentQuerySet(OfPatientQuerySet):
     """Payments and refunds, as visible as their patient."""
+
+    def real(self) -> Self:
+        """Return what was received indeed, not what was practised with."""
+        return self.filter(is_training=False)
+
+    def in_drawer(self) -> Self:
+        """Return the cheques that were neither deposited nor refunded."""
+        cheques = self.real().filter(method="cheque", amount__gt=0, deposit__isnull=True)
+        return cheques.filter(refunded_by__isnull=True)
 
     def with_unallocated(self) -> Self:
         """Annotate `unallocated`: what stands on the payer's account, refunds taken off what they refund."""

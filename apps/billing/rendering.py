@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from apps.billing.facturx import FILE_NAME, facturx_xml, speaks_facturx, xmp_extension
 from apps.billing.models import Invoice, InvoiceItem, InvoiceShare
@@ -25,6 +26,12 @@ from apps.catalog.models import VatCode
 from apps.core.money import format_money
 
 FOLDER: Final = Path(settings.BASE_DIR) / "templates" / "billing"
+
+
+class HasMarks(Protocol):
+    """What may be a specimen."""
+
+    is_training: bool
 
 
 class HasCurrency(Protocol):
@@ -68,6 +75,26 @@ class ShareLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What is printed across and above each page of what is no original: a specimen, a duplicate."""
+
+    watermark: str = ""
+    notice: str = ""
+
+
+ORIGINAL: Final = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Which duplicate of a document this is, made on what day, of which original."""
+
+    number: int
+    made_on: date
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Printed:
     """Everything the template shows, in the language of the document."""
 
@@ -89,19 +116,43 @@ class Printed:
     has_tooth: bool
     instalments: Sequence[tuple[str, str]]
     facturx: bytes
+    marks: Marks = ORIGINAL
 
 
-def load(document: Any) -> Printed:
+def load(document: Any, duplicate: Duplicate | None = None) -> Printed:
     """Read what a document shows, in its language."""
     invoice: Invoice = document.subject
     items = list(invoice.items.order_by("position"))
     shares = list(invoice.shares.select_related("insurer").order_by("position"))
     with translation.override(document.language):
-        return printed(invoice, items, shares)
+        return printed(invoice, items, shares, duplicate)
 
 
-def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[InvoiceShare]) -> Printed:
-    """Arrange an issued invoice for print, in the active language."""
+def marks_of(subject: HasMarks, duplicate: Duplicate | None) -> Marks:
+    """Say what a document is, if it is no original, in the active language."""
+    watermark, notice = "", ""
+    if subject.is_training:
+        watermark = pgettext("watermark", "SPECIMEN / TRAINING")
+        notice = _("Made in training mode: this document has no value.")
+    if duplicate is not None:
+        watermark = watermark or pgettext("watermark", "DUPLICATE")
+        said = _("Duplicate no. %(number)s, made on %(day)s. Original: SHA-256 %(hash)s")
+        facts = {"number": duplicate.number, "day": short(duplicate.made_on), "hash": duplicate.sha256 or "–"}
+        notice = " ".join(filter(None, (notice, said % facts)))
+    return Marks(watermark, notice)
+
+
+def printed(
+    invoice: Invoice,
+    items: Sequence[InvoiceItem],
+    shares: Sequence[InvoiceShare],
+    duplicate: Duplicate | None = None,
+) -> Printed:
+    """Arrange an issued invoice for print, in the active language.
+
+    Neither a specimen nor a duplicate carries Factur-X data: a machine would take it for the invoice itself.
+    """
+    marks = marks_of(invoice, duplicate)
     days = sorted({item.performed_on for item in items})
     sentences = mentions_by_code(items)
     care = [short(day) for day in (days[:1] if len(days) == 1 else [days[0], days[-1]])]
@@ -124,8 +175,9 @@ def printed(invoice: Invoice, items: Sequence[InvoiceItem], shares: Sequence[Inv
         has_tooth=any(item.tooth for item in items),
         instalments=[(short(one.due_on), money(invoice, one.amount)) for one in agreed_before_issue(invoice)],
         facturx=facturx_xml(invoice, items, sentences, invoice.corrects)
-        if speaks_facturx(invoice.currency)
+        if speaks_facturx(invoice.currency) and not marks.watermark
         else b"",
+        marks=marks,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -12,7 +12,17 @@ from django.utils import translation
 from django.utils.translation import pgettext
 
 from apps.billing.models import BillingDocument, Quote, QuoteItem
-from apps.billing.rendering import FOLDER, money, refuse_fetch, short, stylesheet
+from apps.billing.rendering import (
+    FOLDER,
+    ORIGINAL,
+    Duplicate,
+    Marks,
+    marks_of,
+    money,
+    refuse_fetch,
+    short,
+    stylesheet,
+)
 from apps.catalog.models import Tariff
 
 B = Tariff.Basket
@@ -56,14 +66,15 @@ class PrintedQuote:
     base: str
     refund: str
     remainder: str
+    marks: Marks = ORIGINAL
 
 
-def load_quote(document: BillingDocument) -> PrintedQuote:
+def load_quote(document: BillingDocument, duplicate: Duplicate | None = None) -> PrintedQuote:
     """Read what a quote shows, in its language."""
     quote = Quote.objects.select_related("replaces").get(pk=document.quote_id)
     items = sorted(quote.items.all(), key=lambda item: (item.position, item.pk))
     with translation.override(document.language):
-        return printed_quote(quote, items)
+        return replace(printed_quote(quote, items), marks=marks_of(quote, duplicate))
 
 
 def printed_quote(quote: Quote, items: Sequence[QuoteItem]) -> PrintedQuote:

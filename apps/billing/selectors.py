@@ -201,7 +201,9 @@ def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID,
     today = timezone.now().astimezone(practice.zone).date()
     ages = aging(practice=practice, patient_ids=patient_ids, today=today)
     shares = InvoiceShare.objects.owed().filter(practice_id=practice_id, invoice__patient__in=patient_ids)
-    payments = Payment.objects.filter(practice_id=practice_id, patient__in=patient_ids, payer=Payer.PATIENT)
+    payments = Payment.objects.real().filter(
+        practice_id=practice_id, patient__in=patient_ids, payer=Payer.PATIENT
+    )
     due: Counter[tuple[UUID, str]] = Counter()
     for row in shares.order_by().values("invoice__patient", "payer").annotate(total=Sum("amount")):
         due[row["invoice__patient"], row["payer"]] += row["total"]
@@ -232,8 +234,8 @@ def timeline_of(
     """Return a patient's issued invoices and payments, newest first, to those who may read invoices."""
     if not viewer.has_perm("billing.view_invoice"):
         return []
-    invoices = Invoice.objects.visible_to(viewer).issued().filter(patient=patient)
-    payments = Payment.objects.visible_to(viewer).filter(patient=patient)
+    invoices = Invoice.objects.visible_to(viewer).issued().real().filter(patient=patient)
+    payments = Payment.objects.visible_to(viewer).real().filter(patient=patient)
     if before is not None:
         invoices, payments = invoices.filter(issued_at__lt=before), payments.filter(recorded_at__lt=before)
     events = [

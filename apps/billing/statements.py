@@ -86,7 +86,7 @@ def statement_of(*, patient: Patient, at: datetime) -> Statement:
     today = at.astimezone(practice.zone).date()
     shares = InvoiceShare.objects.owed().filter(invoice__patient=patient, payer=Payer.PATIENT).with_balance()
     rows = shares.filter(balance__gt=0).select_related("invoice").order_by("invoice__issued_on", "invoice_id")
-    payments = Payment.objects.filter(patient=patient, payer=Payer.PATIENT).with_unallocated()
+    payments = Payment.objects.real().filter(patient=patient, payer=Payer.PATIENT).with_unallocated()
     credit = sum(payments.values_list("unallocated", flat=True))
     plans = InstalmentPlan.objects.open().exclude(invoice__status="draft").filter(invoice__patient=patient)
     ages, due, invoices = [0, 0, 0, 0], 0, []

@@ -20,6 +20,7 @@ from apps.billing.models import (
     NumberSeries,
     Payment,
     PaymentAllocation,
+    TrainingSwitch,
 )
 from apps.billing.services.closings import totals_of
 from apps.billing.services.ledger import CHAIN_SERIES, envelope_of, payload_of, plain
@@ -39,6 +40,7 @@ MODELS: Final[dict[str, type[PracticeModel]]] = {
     K.REFUND: Payment,
     K.CLOSING: Closing,
     K.DEPOSIT: Deposit,
+    K.TRAINING: TrainingSwitch,
 }
 FAULTS: Final = {
     "missing": "record {expected} is missing",
@@ -197,7 +199,7 @@ class Rows:
             return {"items": self.items[row.pk], "shares": self.shares[row.pk], "allocations": settled}
         if record.kind == K.DEPOSIT:
             return {"payments": self.payments[row.pk]}
-        return {} if record.kind == K.CLOSING else {"allocations": settled}
+        return {"allocations": settled} if isinstance(row, Payment) else {}
 
     def status_fault(self, record: LedgerRecord) -> str:
         """Hold a document's status against what its shares say."""
@@ -257,20 +259,21 @@ def missing_at_the_end(practice_id: UUID, count: int) -> str:
 def unrecorded(practice_id: UUID, settled: set[str]) -> str:
     """Find issued documents, payments, allocations, deposits and closings that no record speaks of."""
     known = LedgerRecord.objects.filter(practice_id=practice_id).values("object_id")
-    invoice = Invoice.objects.issued().filter(practice_id=practice_id).exclude(pk__in=known).first()
+    invoice = Invoice.objects.issued().real().filter(practice_id=practice_id).exclude(pk__in=known).first()
     if invoice is not None:
         return f"{invoice.number} has no record"
-    for model in (Payment, Deposit, Closing):
-        row = model.objects.filter(practice_id=practice_id).exclude(pk__in=known).first()
+    payments = Payment.objects.real()
+    for rows in (payments, Deposit.objects.all(), Closing.objects.all(), TrainingSwitch.objects.all()):
+        row = rows.filter(practice_id=practice_id).exclude(pk__in=known).first()
         if row is not None:
-            return f"{model._meta.model_name} {row.pk} has no record"
+            return f"{row._meta.model_name} {row.pk} has no record"
     strayed = Payment.objects.filter(practice_id=practice_id, deposit__isnull=False).exclude(
         deposit__in=known
     )
     if strayed.exists():
         return f"payment {strayed[0].pk} names a deposit without a record"
-    rows = PaymentAllocation.objects.filter(practice_id=practice_id).values_list("pk", flat=True)
-    for key in rows.iterator():
+    allocations = PaymentAllocation.objects.filter(practice_id=practice_id, share__invoice__is_training=False)
+    for key in allocations.values_list("pk", flat=True).iterator():
         if str(key) not in settled:
             return f"allocation {key} has no record"
     return ""

@@ -155,6 +155,50 @@ _INVOICE = Message(
     ),
 )
 
+_QUOTE = Message(
+    key="billing.quote",
+    label=_("Link to a quote"),
+    required=("number", "link"),
+    optional=("valid_until",),
+    button=_("See the quote"),
+    sample={"number": "DV-2026-000042", "link": "https://example.org/q/demo", "valid_until": "24/05/2027"},
+    wordings=(
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : votre document {{ number }} vous attend, valable jusqu'au {{ valid_until }} : "
+            "{{ link }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: your document {{ number }} is ready, valid until {{ valid_until }}: {{ link }}",
+        ),
+        Wording(
+            "email",
+            "fr",
+            subject="Votre devis {{ number }}",
+            body="Bonjour,\n\n"
+            "Votre devis {{ number }} est prêt, valable jusqu'au {{ valid_until }}. "
+            "Votre date de naissance l'ouvre ; vous pouvez l'y accepter ou le refuser, sans hâte.\n\n"
+            "{{ link }}\n\n"
+            "Pour toute question : {{ practice_phone }}.\n\n"
+            "Cordialement,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Your quote {{ number }}",
+            body="Hello,\n\n"
+            "Your quote {{ number }} is ready, valid until {{ valid_until }}. "
+            "Your birth date opens it; you may accept or refuse it there, in your own time.\n\n"
+            "{{ link }}\n\n"
+            "If you have any question: {{ practice_phone }}.\n\n"
+            "Kind regards,\n{{ practice_name }}",
+        ),
+    ),
+)
+
 _INVITATION = Message(
     key="account.invitation",
     label=_("Invitation of a user"),
@@ -330,6 +374,7 @@ MESSAGES: Final[Mapping[str, Message]] = {
         _OFFER,
         _RECALL,
         _INVOICE,
+        _QUOTE,
         _INVITATION,
         _PASSWORD_RESET,
         _LOGIN_CODE,

@@ -37,6 +37,7 @@ from apps.billing.models import (
     NumberSeries,
     Payment,
     Quote,
+    TrainingSwitch,
 )
 from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
@@ -484,6 +485,13 @@ def a_deposit(world: World, who: str, n: int) -> Any:
         amount=2500,
         cheques=1,
         recorded_at=world.at,
+    )
+
+
+@makes("billing.trainingswitch")
+def a_training_switch(world: World, who: str, n: int) -> Any:
+    return TrainingSwitch.objects.create(
+        practice=world.practice_of(who), turned_on=True, reason="Formation", switched_at=world.at
     )
 
 

@@ -28,6 +28,7 @@ from apps.billing.services import (
     record_deposit,
     record_payment,
     refund_payment,
+    switch_training,
 )
 from apps.billing.verification import MODELS, allocations_named, verify_practice
 from tests.billing.making import MAKER, make_issued
@@ -41,6 +42,7 @@ FREE = {
     "billing_paymentallocation": {"updated_at"},
     "billing_deposit": {"updated_at"},
     "billing_closing": {"updated_at"},
+    "billing_trainingswitch": {"updated_at"},
     "billing_ledgerrecord": {"updated_at", "created_at"},
 }
 # Another value of the same type; nothing becomes something.
@@ -89,6 +91,8 @@ def ledger(insurer, patient, practice, practitioner, acts, at):
         later = at + timedelta(days=days + 1)
         day = (at + timedelta(days=days)).date()
         close_period(actor=MAKER, practice=practice, period="day", day=day, at=later)
+    for turned_on in (True, False):
+        switch_training(actor=MAKER, practice=practice, turned_on=turned_on, reason="Formation", at=at)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET LOCAL session_replication_role = replica")

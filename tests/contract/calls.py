@@ -89,6 +89,7 @@ CALLS = {
         "practitioner", "", "absence", {"starts_at": f"{MONDAY}T08:00:00", "ends_at": f"{MONDAY}T12:00:00"}
     ),
     ("PATCH", "/absences/{}"): Call("practitioner", "absence", "absence", {"reason": "Congrès"}),
+    ("POST", "/patients/{}/coverages"): Call("assistant", "patient", "link", {"contract": "<contract>"}),
     ("POST", "/patients/{}/treatments"): Call(
         "practitioner", "patient", "treatment", {"act": "<act>", "price": 2500}
     ),
@@ -126,6 +127,7 @@ CALLS = {
     ("PATCH", "/quotes/{}"): Call("practitioner", "offer", "quote", {"language": "en"}),
     ("POST", "/quotes/{}/refuse"): Call("practitioner", "offered", "quote", {"reason": "Trop cher"}),
     ("POST", "/payments/{}/refund"): Call("practice_admin", "receipt", "payment", {"reason": "Trop perçu"}),
+    ("POST", "/claim-flags/{}/outcome"): Call("insurer_agent", "flag", "flag", {"outcome": "confirmed"}),
     ("POST", "/adherents"): Call("insurer_admin", "", "adherent", INSURED),
     ("PATCH", "/adherents/{}"): Call("insurer_admin", "adherent", "adherent", {"city": "Sfax"}),
     ("POST", "/contracts"): Call("insurer_admin", "", "contract", CONTRACT),
@@ -148,7 +150,8 @@ ELSEWHERE = ("/auth/", "/webhooks/", "/jobs/")
 SCENES = {
     ("POST", "/appointments/series"), ("PATCH", "/appointments/series/{}"), ("POST", "/waitlist/{}/offer"),
     ("POST", "/recalls/{}/attempts"), ("POST", "/quotes"), ("POST", "/quotes/{}/accept"), ("POST", "/closings"),
-    ("POST", "/deposits"), ("POST", "/patients/{}/break-glass"), ("PATCH", "/contracts/{}/members/{}"),
+    ("POST", "/deposits"), ("POST", "/training"), ("POST", "/quotes/{}/send"), ("POST", "/patients/{}/break-glass"),
+    ("PATCH", "/contracts/{}/members/{}"), ("PATCH", "/patients/{}/coverages/{}"),
 }  # fmt: skip
 
 

@@ -53,6 +53,8 @@ LISTS = {
     "/adherents": ("", "-"),
     "/contracts": ("", "-"),
     "/conventions": ("", "convention"),
+    "/claim-flags": ("", "flag"),
+    "/claim-flags/precision": ("", "-"),
     "/fhir/Claim": ("", "claim"),
     "/fhir/ClaimResponse": ("", "claim"),
     "/fhir/CodeSystem": ("", "-"),
@@ -66,6 +68,7 @@ LISTS = {
 OPEN_TO_THE_PLATFORM = {
     "/appointment-types",
     "/audit",
+    "/claim-flags",
     "/fhir/Organization",
     "/practitioners",
     "/rooms",
@@ -85,7 +88,7 @@ def stage(ana, cleo, house, other_house, insurer, other_insurer, at) -> Stage:
 def fill(stage: Stage, side: str, role: str) -> dict[str, Model]:
     """Make a row of every kind on one side."""
     kinds = [*KINDS, "user", "template", "draft", "receipt", "noted", "failed_job", "offer", "plan"]
-    kinds += ["adherent", "contract", "membership", "convention", "bareme", "claim", "reconciliation"]
+    kinds += ["adherent", "contract", "membership", "convention", "bareme", "claim", "flag", "reconciliation"]
     return {kind: stage.make(kind, side, role) for kind in kinds}
 
 

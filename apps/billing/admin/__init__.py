@@ -2,8 +2,6 @@
 
 from apps.billing.admin.documents import (
     BillingDocumentAdmin,
-    ClosingAdmin,
-    DepositAdmin,
     LedgerRecordAdmin,
     NumberSeriesAdmin,
 )
@@ -11,6 +9,7 @@ from apps.billing.admin.invoices import InvoiceAdmin
 from apps.billing.admin.payments import PaymentAdmin
 from apps.billing.admin.plans import InstalmentPlanAdmin
 from apps.billing.admin.quotes import QuoteAdmin
+from apps.billing.admin.treasury import ClosingAdmin, DepositAdmin, TrainingSwitchAdmin
 
 __all__ = [
     "BillingDocumentAdmin",
@@ -22,4 +21,5 @@ __all__ = [
     "NumberSeriesAdmin",
     "PaymentAdmin",
     "QuoteAdmin",
+    "TrainingSwitchAdmin",
 ]

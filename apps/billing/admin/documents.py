@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
-from django.utils import timezone
+from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from apps.billing.admin.amounts import shown
-from apps.billing.models import BillingDocument, Closing, Deposit, LedgerRecord, NumberSeries
-from apps.billing.services import archive_ledger
+from apps.billing.models import BillingDocument, LedgerRecord, NumberSeries
 from apps.core.admin import ServiceModelAdmin
-from apps.core.limits import RateLimited
-from apps.core.storage import attachment
 
 
 @admin.register(BillingDocument)
 class BillingDocumentAdmin(ServiceModelAdmin):
     """Files of issued documents, and where their making stands."""
 
-    list_display = ("number", "kind", "language", "making", "size", "copies", "rendered_at")
+    list_display = ("number", "kind", "language", "making", "size", "copies", "duplicates", "rendered_at")
     list_filter = ("kind", "language", "job__state")
     list_select_related = ("invoice", "quote", "job")
     search_fields = ("invoice__number", "quote__number")
@@ -36,10 +27,10 @@ class BillingDocumentAdmin(ServiceModelAdmin):
         ("making", "trouble"),
         ("rendered_at", "size"),
         "sha256",
-        "copies",
+        ("copies", "duplicates"),
         "file",
     )
-    readonly_fields = fields[0] + fields[1] + fields[2] + ("sha256", "copies", "file")
+    readonly_fields = fields[0] + fields[1] + fields[2] + ("sha256", "copies", "duplicates", "file")
 
     def object_label(self, obj: BillingDocument) -> str:
         """Return the name of the file."""
@@ -91,97 +82,14 @@ class LedgerRecordAdmin(ServiceModelAdmin):
     list_display = ("sequence", "kind", "recorded_at", "hash")
     list_filter = ("kind",)
     ordering = ("-sequence", "pk")
-    fields = (("sequence", "kind", "recorded_at"), "payload", "previous_hash", "hash")
+    fields = (
+        ("sequence", "kind", "recorded_at"),
+        "payload",
+        "previous_hash",
+        "hash",
+        ("key_id", "signature"),
+    )
 
     def object_label(self, obj: LedgerRecord) -> str:
         """Return the place in the chain."""
         return f"{obj.sequence}"
-
-
-@admin.register(Closing)
-class ClosingAdmin(ServiceModelAdmin):
-    """Daily, monthly and yearly closings."""
-
-    list_display = ("starts_on", "period", "asked", "taken_back", "money", "perpetual")
-    list_filter = ("period",)
-    ordering = ("-starts_on", "period", "pk")
-    fields = (
-        ("period", "starts_on", "ends_on"),
-        ("asked", "taken_back", "money"),
-        "received_by_method",
-        "perpetual",
-        ("first_sequence", "last_sequence", "closed_at"),
-        "archive",
-    )
-    readonly_fields = ("asked", "taken_back", "money", "perpetual", "archive")
-
-    def get_urls(self) -> Any:
-        """Add the address of the archive."""
-        view = self.admin_site.admin_view(self.archive_view)
-        return [path("<path:object_id>/archive/", view, name="billing_closing_archive"), *super().get_urls()]
-
-    def archive_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Hand out the archive of what the closing covers; that it was taken away is recorded."""
-        closing = self.visible_object(request, object_id)
-        if not request.user.has_perm("billing.export_ledger"):
-            raise PermissionDenied
-        try:
-            archive = archive_ledger(
-                actor=self.actor(request), practice=closing.practice, closing=closing, at=timezone.now()
-            )
-        except RateLimited as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
-            return HttpResponseRedirect(self.page("change", closing.pk))
-        headers = {"Content-Disposition": attachment(archive.file_name)}
-        return HttpResponse(archive.data, content_type="application/zip", headers=headers)
-
-    @display(description=_("archive"))
-    def archive(self, obj: Closing) -> str:
-        """Return a link to the archive, which verifies itself offline."""
-        return format_html(
-            '<a href="{}">{}</a>', self.page("archive", obj.pk), _("Download the archive (ZIP)")
-        )
-
-    def object_label(self, obj: Closing) -> str:
-        """Return the period."""
-        return f"{obj.get_period_display()} {obj.starts_on:%d/%m/%Y}"
-
-    @display(description=_("invoiced"), ordering="invoiced")
-    def asked(self, obj: Closing) -> str:
-        """Return what was invoiced."""
-        return shown(obj.invoiced, obj.currency)
-
-    @display(description=_("credited"), ordering="credited")
-    def taken_back(self, obj: Closing) -> str:
-        """Return what was credited."""
-        return shown(obj.credited, obj.currency)
-
-    @display(description=_("received"), ordering="received")
-    def money(self, obj: Closing) -> str:
-        """Return what was received."""
-        return shown(obj.received, obj.currency)
-
-    @display(description=_("perpetual total"), ordering="perpetual_total")
-    def perpetual(self, obj: Closing) -> str:
-        """Return the total since the first document."""
-        return shown(obj.perpetual_total, obj.currency)
-
-
-@admin.register(Deposit)
-class DepositAdmin(ServiceModelAdmin):
-    """Slips of cheques."""
-
-    list_display = ("number", "deposited_on", "cheques", "sum", "reference")
-    search_fields = ("number", "reference")
-    ordering = ("-deposited_on", "-pk")
-    fields = (("number", "deposited_on"), ("cheques", "sum", "reference"))
-    readonly_fields = ("sum",)
-
-    def object_label(self, obj: Deposit) -> str:
-        """Return the number."""
-        return obj.number
-
-    @display(description=_("amount"), ordering="amount")
-    def sum(self, obj: Deposit) -> str:
-        """Return the amount as people read it."""
-        return shown(obj.amount, obj.currency)

@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import read, read_rate, shown
+from apps.billing.admin.files import file_links
 from apps.billing.admin.inlines import (
     DraftItemInline,
     DraftShareInline,
@@ -34,6 +35,7 @@ from apps.billing.services import (
     document_of,
     hand_out,
     issue_invoice,
+    make_duplicate,
     send_document,
     update_draft,
 )
@@ -185,7 +187,22 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         own = path(
             "<path:object_id>/pdf/", self.admin_site.admin_view(self.pdf_view), name="billing_invoice_pdf"
         )
-        return [own, *super().get_urls()]
+        again = path(
+            "<path:object_id>/duplicate/",
+            self.admin_site.admin_view(self.duplicate_view),
+            name="billing_invoice_duplicate",
+        )
+        return [own, again, *super().get_urls()]
+
+    def duplicate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Print the document anew as the duplicate it is, by POST only: each one is counted."""
+        invoice = self.visible_object(request, object_id)
+        if request.method != "POST" or not self.has_view_permission(request, invoice):
+            raise PermissionDenied
+        document = document_of(invoice)
+        copy = make_duplicate(actor=self.actor(request), document=document, at=timezone.now())
+        headers = {"Content-Disposition": attachment(copy.file_name)}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand the file out; the copy is counted and audited."""
@@ -249,7 +266,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     @display(description=_("file"))
     def file(self, obj: Invoice) -> str:
         """Return a link to the file."""
-        return format_html('<a href="{}">{}.pdf</a>', self.page("pdf", obj.pk), obj.number)
+        return file_links(self.page("pdf", obj.pk), self.page("duplicate", obj.pk), f"{obj.number}.pdf")
 
     @display(description=_("payment"))
     def pay(self, obj: Invoice) -> str:

@@ -10,11 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import MoneyText, read, shown
+from apps.billing.admin.files import file_links
 from apps.billing.admin.languages import LanguageChoiceMixin
 from apps.billing.models import Quote, QuoteItem
 from apps.billing.services import (
@@ -25,7 +25,9 @@ from apps.billing.services import (
     document_of_quote,
     hand_out,
     issue_quote,
+    make_duplicate,
     refuse_quote,
+    send_quote,
     update_quote,
 )
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
@@ -115,7 +117,7 @@ class QuoteAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     search_help_text = _("Number, or name of the patient")
     autocomplete_fields = ("patient",)
     ordering = ("-pk",)
-    actions = ("issue_chosen", "accept_chosen", "refuse_chosen")
+    actions = ("issue_chosen", "email_chosen", "text_chosen", "accept_chosen", "refuse_chosen")
     fields = (("patient", "practitioner"), ("language", "valid_until"), ("manufacture", "subcontracted"))
 
     @service_action(_("Issue"), "billing.issue_quote", when=lambda row: row.is_draft, icon="verified")
@@ -123,6 +125,25 @@ class QuoteAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Give the draft its number."""
         issued = issue_quote(actor=self.actor(request), quote=obj, at=timezone.now())
         return str(_("Issued as %(number)s.") % {"number": issued.number})
+
+    @service_action(
+        _("Send the link by email"),
+        "billing.issue_quote",
+        when=lambda row: row.status == S.ISSUED,
+        icon="send",
+    )
+    def email_chosen(self, request: HttpRequest, obj: Quote) -> str:
+        """Queue the message with the link at which the patient answers."""
+        send_quote(actor=self.actor(request), quote=obj, channel="email", at=timezone.now())
+        return str(_("Queued for sending."))
+
+    @service_action(
+        _("Send the link by SMS"), "billing.issue_quote", when=lambda row: row.status == S.ISSUED, icon="sms"
+    )
+    def text_chosen(self, request: HttpRequest, obj: Quote) -> str:
+        """Queue the message with the link at which the patient answers."""
+        send_quote(actor=self.actor(request), quote=obj, channel="sms", at=timezone.now())
+        return str(_("Queued for sending."))
 
     @service_action(
         _("Accepted and signed"),
@@ -192,7 +213,22 @@ class QuoteAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     def get_urls(self) -> Any:
         """Add the address of the file."""
         view = self.admin_site.admin_view(self.pdf_view)
-        return [path("<path:object_id>/pdf/", view, name="billing_quote_pdf"), *super().get_urls()]
+        again = self.admin_site.admin_view(self.duplicate_view)
+        return [
+            path("<path:object_id>/pdf/", view, name="billing_quote_pdf"),
+            path("<path:object_id>/duplicate/", again, name="billing_quote_duplicate"),
+            *super().get_urls(),
+        ]
+
+    def duplicate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Print the document anew as the duplicate it is, by POST only: each one is counted."""
+        quote = self.visible_object(request, object_id)
+        if request.method != "POST" or not self.has_view_permission(request, quote):
+            raise PermissionDenied
+        document = document_of_quote(quote)
+        copy = make_duplicate(actor=self.actor(request), document=document, at=timezone.now())
+        headers = {"Content-Disposition": attachment(copy.file_name)}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
 
     def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand the file out; the copy is counted and audited."""
@@ -246,7 +282,7 @@ class QuoteAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     @display(description=_("file"))
     def file(self, obj: Quote) -> str:
         """Return a link to the file."""
-        return format_html('<a href="{}">{}.pdf</a>', self.page("pdf", obj.pk), obj.number)
+        return file_links(self.page("pdf", obj.pk), self.page("duplicate", obj.pk), f"{obj.number}.pdf")
 
 
 def said(data: dict[str, Any], currency: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from apps.core.errors import InvalidInput
 from apps.core.storage import attachment
 
 MOST_CHEQUES = 500
+MOST_CASH = 100_000_000_000
 
 
 class ClosingOutput(serializers.ModelSerializer[Closing]):
@@ -35,6 +36,8 @@ class ClosingOutput(serializers.ModelSerializer[Closing]):
     credited = serializers.IntegerField()
     received = serializers.IntegerField()
     received_by_method = serializers.DictField(child=serializers.IntegerField())
+    cash_counted = serializers.IntegerField(allow_null=True)
+    cash_difference = serializers.IntegerField(allow_null=True)
     perpetual_total = serializers.IntegerField()
     first_sequence = serializers.IntegerField()
     last_sequence = serializers.IntegerField()
@@ -44,7 +47,8 @@ class ClosingOutput(serializers.ModelSerializer[Closing]):
         model = Closing
         fields = (
             "id", "period", "starts_on", "ends_on", "currency", "invoiced", "credited", "received",
-            "received_by_method", "perpetual_total", "first_sequence", "last_sequence", "closed_at",
+            "received_by_method", "cash_counted", "cash_difference", "perpetual_total", "first_sequence", "last_sequence",
+            "closed_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -54,6 +58,13 @@ class ClosingInput(serializers.Serializer[Any]):
 
     period = serializers.ChoiceField(choices=Closing.Period.choices)
     day = serializers.DateField()
+    cash_counted = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_CASH,
+        required=False,
+        allow_null=True,
+        help_text="Cash of the period as counted.",
+    )
 
 
 class ClosingFilter(filters.FilterSet):

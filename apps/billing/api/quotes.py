@@ -28,7 +28,9 @@ from apps.billing.services import (
     document_of_quote,
     hand_out,
     issue_quote,
+    make_duplicate,
     refuse_quote,
+    send_quote,
     update_quote,
 )
 from apps.billing.services.lines import MOST_LINES
@@ -38,6 +40,7 @@ from apps.core.api.views import BaseViewSet
 from apps.core.middleware import client_address
 from apps.core.storage import attachment
 from apps.directory.models import Practitioner
+from apps.notifications.models import Channel
 from apps.patients.models import Language, Patient
 
 
@@ -95,7 +98,7 @@ class QuoteOutput(serializers.ModelSerializer[Quote]):
         fields = (
             "id", "status", "number", "version", "replaces", "patient", "practitioner", "currency", "language",
             "valid_until", "manufacture", "subcontracted", "total_amount", "refund_amount", "remainder_amount",
-            "issued_at", "issued_on", "items", "decision", "pdf_ready", "acceptance_url",
+            "issued_at", "issued_on", "items", "decision", "pdf_ready", "acceptance_url", "is_training",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -117,7 +120,8 @@ class QuoteOutput(serializers.ModelSerializer[Quote]):
 
     def get_acceptance_url(self, quote: Quote) -> str:
         """Return where the patient reads and signs it; nothing unless it is open."""
-        return link_of(quote) if quote.status == Quote.Status.ISSUED else ""
+        is_open = quote.status == Quote.Status.ISSUED and not quote.is_training
+        return link_of(quote) if is_open else ""
 
 
 class QuoteItemInput(serializers.Serializer[Any]):
@@ -182,6 +186,21 @@ class RefuseInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 
+class SendInput(serializers.Serializer[Any]):
+    """By which channel."""
+
+    channel = serializers.ChoiceField(choices=Channel.choices, default=Channel.EMAIL)
+
+
+class SentOutput(serializers.Serializer[Any]):
+    """The queued message."""
+
+    job = serializers.UUIDField(source="id")
+    channel = serializers.ChoiceField(choices=Channel.choices)
+    recipient = serializers.CharField(source="recipient_masked")
+    status = serializers.CharField(source="state")
+
+
 class QuoteFilter(filters.FilterSet):
     """By patient, practitioner, status, number and day of issue (`from` and `to`, both inclusive)."""
 
@@ -210,13 +229,16 @@ class QuoteViewSet(BaseViewSet):
         "issue": "billing.issue_quote",
         "accept": "billing.decide_quote",
         "refuse": "billing.decide_quote",
+        "send": "billing.issue_quote",
+        "duplicate": "billing.view_quote",
     }
-    serializers = {"list": QuoteOutput, "retrieve": QuoteOutput}
+    serializers = {"list": QuoteOutput, "retrieve": QuoteOutput, "send": SentOutput}
     inputs = {
         "create": QuoteInput,
         "partial_update": QuoteChangeInput,
         "accept": AcceptInput,
         "refuse": RefuseInput,
+        "send": SendInput,
     }
     filterset_class = QuoteFilter
 
@@ -299,6 +321,25 @@ class QuoteViewSet(BaseViewSet):
         headers = {"Content-Disposition": attachment(copy.file_name), "ETag": f'"{copy.sha256}"'}
         return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
 
+    @extend_schema(request=SendInput, responses={201: SentOutput})
+    @action(detail=True, methods=["post"])
+    def send(self, request: Request, pk: Any = None) -> Response:
+        """Queue a message with the link at which the patient reads and answers the quote."""
+        quote = self.get_object()
+        job = send_quote(actor=self.caller, quote=quote, at=timezone.now(), **self.parsed())
+        return self.answer(job, 201, "send")
+
+    @extend_schema(request=None, responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: Request, pk: Any = None) -> HttpResponse:
+        """Print the quote anew, marked as the duplicate it is; the count of duplicates grows by one."""
+        document = document_of_quote(self.get_object())
+        copy = make_duplicate(actor=self.caller, document=document, at=timezone.now())
+        headers = {"Content-Disposition": attachment(copy.file_name)}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Take any Accept header for the file, whose refusals are JSON like all others."""
-        return super().perform_content_negotiation(request, force=force or self.action == "pdf")
+        return super().perform_content_negotiation(
+            request, force=force or self.action in {"pdf", "duplicate"}
+        )

@@ -121,6 +121,7 @@ class InvoiceOutput(serializers.Serializer[Invoice]):
     corrects = serializers.UUIDField(source="invoice.corrects_id", allow_null=True)
     reason = serializers.CharField(source="invoice.reason")
     currency = serializers.CharField(source="invoice.currency")
+    is_training = serializers.BooleanField(source="invoice.is_training")
     language = serializers.CharField(source="invoice.language")
     issued_at = PracticeTimeField(source="invoice.issued_at", allow_null=True)
     issued_on = serializers.DateField(source="invoice.issued_on", allow_null=True)
@@ -321,7 +322,7 @@ class PaymentOutput(serializers.ModelSerializer[Payment]):
         model = Payment
         fields = (
             "id", "patient", "payer", "insurer", "method", "amount", "currency", "received_on", "recorded_at",
-            "reference", "refunds", "unallocated", "allocations",
+            "reference", "refunds", "is_training", "unallocated", "allocations",
         )  # fmt: skip
         read_only_fields = fields
 

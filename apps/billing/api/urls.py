@@ -8,6 +8,7 @@ from apps.billing.api.accounting import AccountingViewSet, ClosingViewSet, Depos
 from apps.billing.api.plans import InstalmentPlanViewSet
 from apps.billing.api.quotes import QuoteViewSet
 from apps.billing.api.statements import StatementViewSet
+from apps.billing.api.training import TrainingViewSet
 from apps.billing.api.views import InvoiceViewSet, PaymentViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -16,6 +17,7 @@ router.register("payments", PaymentViewSet, basename="payment")
 router.register("instalment-plans", InstalmentPlanViewSet, basename="instalment-plan")
 router.register("quotes", QuoteViewSet, basename="quote")
 router.register("closings", ClosingViewSet, basename="closing")
+router.register("training", TrainingViewSet, basename="training")
 router.register("deposits", DepositViewSet, basename="deposit")
 router.register("accounting", AccountingViewSet, basename="accounting")
 router.register("statements", StatementViewSet, basename="statement")

@@ -34,6 +34,7 @@ from apps.billing.services import (
     document_of,
     hand_out,
     issue_invoice,
+    make_duplicate,
     record_payment,
     refund_payment,
     structured,
@@ -59,6 +60,7 @@ class InvoiceViewSet(BaseViewSet):
         "payments": "billing.add_payment",
         "pdf": "billing.view_invoice",
         "facturx": "billing.view_invoice",
+        "duplicate": "billing.view_invoice",
     }
     serializers = {"list": InvoiceOutput, "retrieve": InvoiceOutput, "payments": PaymentOutput}
     inputs = {
@@ -151,6 +153,15 @@ class InvoiceViewSet(BaseViewSet):
         """Return the EN 16931 data of the issued document, as its PDF carries it."""
         return self.file(structured)
 
+    @extend_schema(request=None, responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: Request, pk: Any = None) -> HttpResponse:
+        """Print the document anew, marked as the duplicate it is; the count of duplicates grows by one."""
+        document = document_of(self.get_object())
+        copy = make_duplicate(actor=self.caller, document=document, at=timezone.now())
+        headers = {"Content-Disposition": attachment(copy.file_name)}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
+
     def file(self, take: Callable[[BillingDocument], Copy]) -> HttpResponse | Response:
         """Answer a file of the document once it is made."""
         document = document_of(self.get_object())
@@ -163,7 +174,9 @@ class InvoiceViewSet(BaseViewSet):
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Take any Accept header for the file, whose refusals are JSON like all others."""
-        return super().perform_content_negotiation(request, force=force or self.action in {"pdf", "facturx"})
+        return super().perform_content_negotiation(
+            request, force=force or self.action in {"pdf", "facturx", "duplicate"}
+        )
 
 
 class PaymentViewSet(BaseViewSet):

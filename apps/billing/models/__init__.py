@@ -8,6 +8,7 @@ from apps.billing.models.ledger import LedgerRecord, NumberSeries
 from apps.billing.models.payments import Payment, PaymentAllocation
 from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
+from apps.billing.models.training import TrainingSwitch
 
 __all__ = [
     "BillingDocument",
@@ -26,4 +27,5 @@ __all__ = [
     "QuoteDecision",
     "QuoteItem",
     "RenderJob",
+    "TrainingSwitch",
 ]

@@ -32,14 +32,15 @@ class Closing(PracticeModel):
     credited = models.BigIntegerField(_("credited"))
     received = models.BigIntegerField(_("received"))
     received_by_method = models.JSONField(_("received by method"), default=dict)
+    cash_counted = models.BigIntegerField(_("cash counted"), null=True, blank=True)
     perpetual_total = models.BigIntegerField(_("perpetual total"))
     first_sequence = models.PositiveBigIntegerField(_("first record"))
     last_sequence = models.PositiveBigIntegerField(_("last record"))
     closed_at = models.DateTimeField(_("closed at"))
 
     audit_clear = frozenset(
-        "period starts_on ends_on ends_at currency invoiced credited received received_by_method perpetual_total "
-        "first_sequence last_sequence closed_at".split()
+        "period starts_on ends_on ends_at currency invoiced credited received received_by_method cash_counted "
+        "perpetual_total first_sequence last_sequence closed_at".split()
     )
     objects = BaseQuerySet.as_manager()
 
@@ -51,3 +52,10 @@ class Closing(PracticeModel):
             models.UniqueConstraint(fields=["practice", "period", "starts_on"], name="billing_closing_once"),
             models.CheckConstraint(condition=Q(starts_on__lt=F("ends_on")), name="billing_closing_range"),
         ]
+
+    @property
+    def cash_difference(self) -> int | None:
+        """What was counted beyond what should be there; nothing when nobody counted."""
+        if self.cash_counted is None:
+            return None
+        return self.cash_counted - int(self.received_by_method.get("cash", 0))

@@ -45,8 +45,11 @@ class BillingDocument(PracticeModel):
     size = models.PositiveIntegerField(_("size in bytes"), null=True, blank=True)
     rendered_at = models.DateTimeField(_("rendered at"), null=True, blank=True)
     copies = models.PositiveIntegerField(_("times handed out"), default=0)
+    duplicates = models.PositiveIntegerField(_("duplicates made"), default=0)
 
-    audit_clear = frozenset("kind language storage_key content_type sha256 size rendered_at copies".split())
+    audit_clear = frozenset(
+        "kind language storage_key content_type sha256 size rendered_at copies duplicates".split()
+    )
     objects = BaseQuerySet.as_manager()
 
     class Meta:

@@ -69,10 +69,11 @@ class Invoice(PracticeModel):
     seller = models.JSONField(_("seller"), default=dict, blank=True)
     buyer = models.JSONField(_("buyer"), default=dict, blank=True)
     buyer_salt = models.CharField(max_length=32, blank=True, editable=False)
+    is_training = models.BooleanField(_("specimen"), default=False, editable=False)
 
     audit_clear = frozenset(
         "kind status number currency language total_amount net_amount vat_amount issued_at issued_on "
-        "seller".split()
+        "seller is_training".split()
     )
     objects = InvoiceQuerySet.as_manager()
 

@@ -49,6 +49,7 @@ class LedgerRecord(PracticeModel):
         REFUND = "refund", _("refund")
         CLOSING = "closing", _("closing")
         DEPOSIT = "deposit", _("cheque deposit")
+        TRAINING = "training", _("training mode")
 
     sequence = models.PositiveBigIntegerField(_("sequence"))
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)

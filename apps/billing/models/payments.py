@@ -57,8 +57,9 @@ class Payment(PracticeModel):
         editable=False,
     )
     salt = models.CharField(max_length=32, default=new_salt, editable=False)
+    is_training = models.BooleanField(_("specimen"), default=False, editable=False)
 
-    audit_clear = frozenset("payer method amount currency received_on recorded_at".split())
+    audit_clear = frozenset("payer method amount currency received_on recorded_at is_training".split())
     objects = PaymentQuerySet.as_manager()
 
     class Meta:

@@ -64,10 +64,11 @@ class Quote(PracticeModel):
     issued_on = models.DateField(_("issued on"), null=True, blank=True)
     seller = models.JSONField(_("seller"), default=dict, blank=True)
     buyer = models.JSONField(_("buyer"), default=dict, blank=True)
+    is_training = models.BooleanField(_("specimen"), default=False, editable=False)
 
     audit_clear = frozenset(
         "status number version currency language valid_until manufacture subcontracted total_amount "
-        "refund_amount remainder_amount issued_at issued_on seller".split()
+        "refund_amount remainder_amount issued_at issued_on seller is_training".split()
     )
     objects = QuoteQuerySet.as_manager()
 

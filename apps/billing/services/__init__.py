@@ -9,6 +9,7 @@ from apps.billing.services.documents import (
     document_of,
     document_of_quote,
     hand_out,
+    make_duplicate,
     render_documents,
     send_document,
     structured,
@@ -20,7 +21,9 @@ from apps.billing.services.payments import record_payment
 from apps.billing.services.plans import agree_plan, cancel_plan
 from apps.billing.services.quotes import QuoteLine, create_quote, issue_quote, update_quote
 from apps.billing.services.refunds import refund_payment
+from apps.billing.services.sending import send_quote
 from apps.billing.services.shares import ShareInput
+from apps.billing.services.training import is_training, switch_training
 
 __all__ = [
     "LineInput",
@@ -40,15 +43,19 @@ __all__ = [
     "document_of_quote",
     "expire_quotes",
     "hand_out",
+    "is_training",
     "issue_invoice",
     "issue_quote",
+    "make_duplicate",
     "record_deposit",
     "record_payment",
     "refund_payment",
     "refuse_quote",
     "render_documents",
     "send_document",
+    "send_quote",
     "structured",
+    "switch_training",
     "update_draft",
     "update_quote",
 ]

@@ -35,7 +35,15 @@ class PeriodClosed(DomainError):
 
 
 @service("billing.closing.close")
-def close_period(*, actor: Viewer, practice: Practice, period: str, day: date, at: datetime) -> Closing:
+def close_period(
+    *,
+    actor: Viewer,
+    practice: Practice,
+    period: str,
+    day: date,
+    cash_counted: int | None = None,
+    at: datetime,
+) -> Closing:
     """Close the day, month or year that `day` falls in, by the practice's calendar.
 
     It covers every ledger record that was recorded before the period's end and is not covered by the previous closing of
@@ -48,6 +56,7 @@ def close_period(*, actor: Viewer, practice: Practice, period: str, day: date, a
     # The chain's counter: nobody appends while the records are added up.
     hold_series(practice.pk, CHAIN_SERIES)
     closing = drafted(practice=practice, period=period, day=day, at=at)
+    closing.cash_counted = cash_counted
     closing.save(force_insert=True)
     append(kind=LedgerRecord.Kind.CLOSING, row=closing, at=at)
     return closing

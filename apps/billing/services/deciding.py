@@ -52,8 +52,8 @@ def accept_quote(
 ) -> Quote:
     """Record a signed acceptance and plan the treatments; `alternatives` are chosen instead of their lines.
 
-    The signature holds the SHA-256 of the file the patient read. Refuses ILLEGAL_TRANSITION, QUOTE_EXPIRED,
-    DOCUMENT_NOT_READY, and an alternative that is not on the quote.
+    The signature holds the SHA-256 of the file the patient read. A specimen plans nothing. Refuses
+    ILLEGAL_TRANSITION, QUOTE_EXPIRED, DOCUMENT_NOT_READY, and an alternative that is not on the quote.
     """
     quote = locked_quote(quote)
     status = QUOTE.next_state(quote.status, "accept", quote)
@@ -67,7 +67,7 @@ def accept_quote(
     items = list(quote.items.select_related("act").order_by("position", "pk"))
     choose(items, alternatives)
     for item in items:
-        if item.is_chosen:
+        if item.is_chosen and not quote.is_training:
             item.treatment = record_treatment(
                 actor=actor,
                 patient=quote.patient,

@@ -71,4 +71,5 @@ def record_deposit(
 
 def depositable(payment: Payment) -> bool:
     """Say whether a payment is a cheque that is still in the drawer."""
-    return payment.method == Payment.Method.CHEQUE and payment.amount > 0 and payment.deposit_id is None
+    in_drawer = payment.method == Payment.Method.CHEQUE and payment.amount > 0 and payment.deposit_id is None
+    return in_drawer and not payment.is_training

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.billing.facturx import FILE_NAME, xml_of
 from apps.billing.models import BillingDocument, Invoice, Quote, RenderJob
-from apps.billing.rendering import load, render_pdf
+from apps.billing.rendering import Duplicate, load, render_pdf
 from apps.billing.rendering_quotes import load_quote, render_quote
 from apps.core.errors import DomainError
 from apps.core.jobs import LeaseLost, claim_due, enqueue, mark_done, mark_failed
@@ -137,11 +137,11 @@ def render_job(*, job: RenderJob, at: datetime) -> None:
         mark_failed(job, at=at, error=type(error).__name__)
 
 
-def render(document: BillingDocument) -> bytes:
-    """Return the bytes of a document."""
+def render(document: BillingDocument, duplicate: Duplicate | None = None) -> bytes:
+    """Return the bytes of a document, or of a duplicate of it."""
     if document.kind == BillingDocument.Kind.QUOTE:
-        return render_quote(load_quote(document))
-    return render_pdf(load(document))
+        return render_quote(load_quote(document, duplicate))
+    return render_pdf(load(document, duplicate))
 
 
 @service("billing.document.store")
@@ -166,10 +166,10 @@ def keep_document(*, actor: Viewer, job: RenderJob, data: bytes, at: datetime) -
 def send_document(*, actor: Viewer, document: BillingDocument, again: str = "", at: datetime) -> bool:
     """Queue the email that carries a document, once, and once more per `again`; say whether there is one.
 
-    Nobody is written to who has no address or wants no contact.
+    Nobody is written to who has no address or wants no contact, and nobody is sent a specimen.
     """
     patient = document.subject.patient
-    if not patient.email or patient.do_not_contact:
+    if not patient.email or patient.do_not_contact or document.subject.is_training:
         return False
     try:
         queue_email(actor=actor, document=document, again=again, at=at)
@@ -236,6 +236,24 @@ def hand_out(*, actor: Viewer, document: BillingDocument) -> Copy:
     data = stored_bytes(document)
     BillingDocument.objects.filter(pk=document.pk).update(copies=F("copies") + 1)
     return Copy(data, document.file_name, document.content_type, document.sha256)
+
+
+@service("billing.document.duplicate")
+def make_duplicate(*, actor: Viewer, document: BillingDocument, at: datetime) -> Copy:
+    """Print a document anew from its rows, marked as the duplicate it is, numbered and dated; the original stays as it is.
+
+    Nothing of it is kept but the count, which leaves an audit entry. It works where the stored file is lost as well.
+    """
+    rows = BillingDocument.objects.select_for_update(of=("self",)).select_related(
+        "invoice__corrects", "quote", "practice"
+    )
+    document = rows.get(pk=document.pk)
+    document.duplicates += 1
+    document.save(update_fields=["duplicates", "updated_at"])
+    made_on = at.astimezone(document.practice.zone).date()
+    data = render(document, Duplicate(document.duplicates, made_on, document.sha256))
+    name = f"{document.subject.number}-duplicata-{document.duplicates}.pdf".replace("/", "-")
+    return Copy(data, name, CONTENT_TYPE, hashlib.sha256(data).hexdigest())
 
 
 def structured(document: BillingDocument) -> Copy:

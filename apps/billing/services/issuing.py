@@ -16,6 +16,7 @@ from apps.billing.services.plans import check_plan
 from apps.billing.services.settlement import locked
 from apps.billing.services.shares import SharesDoNotAddUp
 from apps.billing.services.snapshots import buyer_of, seller_of
+from apps.billing.services.training import is_training
 from apps.billing.states import INVOICE
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
@@ -64,10 +65,18 @@ def finish(
     invoice.buyer_salt = new_salt()
     invoice.issued_at = at
     invoice.issued_on = at.astimezone(invoice.practice.zone).date()
+    invoice.is_training = (
+        invoice.corrects.is_training if invoice.corrects else is_training(invoice.practice_id)
+    )
     # An invoice that asks for nothing has nothing left to pay.
     invoice.status = status if invoice.total_amount or invoice.is_credit_note else Invoice.Status.PAID
     request_document(invoice, at=at)
-    invoice.number = next_number(invoice.practice_id, invoice.kind, invoice.issued_on.year)
+    if invoice.is_training:
+        # The care was real: it can still be billed.
+        InvoiceItem.objects.filter(invoice=invoice, holds_treatment=True).update(holds_treatment=False)
+    invoice.number = next_number(
+        invoice.practice_id, invoice.kind, invoice.issued_on.year, training=invoice.is_training
+    )
     invoice.save()
     append(
         kind=LedgerRecord.Kind(invoice.kind),

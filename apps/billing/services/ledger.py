@@ -43,12 +43,14 @@ def digest(salt: str, value: Any) -> str:
 
 def append(
     *, kind: LedgerRecord.Kind, row: PracticeModel, at: datetime, **parts: Iterable[PracticeModel]
-) -> LedgerRecord:
+) -> LedgerRecord | None:
     """Add the record of a row at the end of its practice's chain, the last lock of the transaction.
 
     `parts` are the rows written with it: lines and shares of a document, allocations of a payment or credit,
-    payments of a deposit.
+    payments of a deposit. What was practised with in training mode has no place in the chain.
     """
+    if getattr(row, "is_training", False):
+        return None
     sequence = next_in_series(row.practice_id, CHAIN_SERIES, 0)
     previous = GENESIS
     if sequence > 1:

@@ -18,6 +18,7 @@ from apps.core.models import new_id
 SERIES: Final = {Invoice.Kind.INVOICE: "FA", Invoice.Kind.CREDIT_NOTE: "AV"}
 QUOTES: Final = "DV"
 DEPOSITS: Final = "RC"
+TRAINING: Final = "FORM"
 
 # One statement that creates, locks, counts and reads: two first issues of a year cannot both create the row.
 _NEXT: Final = f"""
@@ -43,14 +44,19 @@ def hold_series(practice_id: UUID, series: str, year: int = 0) -> None:
     rows.first()
 
 
-def next_number(practice_id: UUID, kind: str, year: int) -> str:
-    """Return the next document number, as `FA-2026-000123`."""
-    return numbered(practice_id, SERIES[Invoice.Kind(kind)], year)
+def next_number(practice_id: UUID, kind: str, year: int, *, training: bool = False) -> str:
+    """Return the next document number, as `FA-2026-000123`; a specimen's is `FORM-FA-2026-000001`."""
+    return numbered(practice_id, series_of(SERIES[Invoice.Kind(kind)], training=training), year)
 
 
-def next_quote_number(practice_id: UUID, year: int) -> str:
+def next_quote_number(practice_id: UUID, year: int, *, training: bool = False) -> str:
     """Return the next quote's number, as `DV-2026-000042`."""
-    return numbered(practice_id, QUOTES, year)
+    return numbered(practice_id, series_of(QUOTES, training=training), year)
+
+
+def series_of(series: str, *, training: bool) -> str:
+    """Return the series specimens are numbered in, which leaves no gap in the real one."""
+    return f"{TRAINING}-{series}" if training else series
 
 
 def next_deposit_number(practice_id: UUID, year: int) -> str:

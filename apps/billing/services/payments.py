@@ -81,6 +81,7 @@ def record_payment(
         received_on=received_on,
         recorded_at=at,
         reference=reference.strip(),
+        is_training=invoice.is_training,
     )
     payment.clean_fields(exclude=["practice", "patient", "insurer"])
     payment.save()

@@ -14,6 +14,7 @@ from apps.billing.services.documents import request_quote_document
 from apps.billing.services.lines import CAPPED_BASKETS, MOST_LINES, CapExceeded, label_of, price_book
 from apps.billing.services.numbering import next_quote_number
 from apps.billing.services.snapshots import buyer_of, seller_of
+from apps.billing.services.training import is_training
 from apps.billing.states import QUOTE
 from apps.catalog.alternatives import Alternative, alternative_to, candidates, refund_of
 from apps.catalog.models import Act
@@ -96,6 +97,7 @@ def create_quote(
         **facts,
     )
     if replaces is not None:
+        quote.is_training = is_training(practice.pk)
         check_replaceable(quote, replaces)
         quote.version = replaces.version + 1
     items = build_quote_lines(quote, lines, at=at)
@@ -139,6 +141,7 @@ def issue_quote(*, actor: Viewer, quote: Quote, at: datetime) -> Quote:
     custom = any(item.act.category.startswith("prosthetics") for item in items)
     if custom and quote.manufacture == Quote.Manufacture.NONE:
         raise ManufactureMissing
+    quote.is_training = is_training(quote.practice_id)
     former = locked_quote(quote.replaces) if quote.replaces else None
     if former is not None:
         check_replaceable(quote, former)
@@ -156,7 +159,9 @@ def issue_quote(*, actor: Viewer, quote: Quote, at: datetime) -> Quote:
     request_quote_document(quote, at=at)
     root = former.number.split("/")[0] if former is not None and former.number else ""
     quote.number = (
-        f"{root}/{quote.version}" if root else next_quote_number(quote.practice_id, quote.issued_on.year)
+        f"{root}/{quote.version}"
+        if root
+        else next_quote_number(quote.practice_id, quote.issued_on.year, training=quote.is_training)
     )
     quote.save()
     return quote
@@ -165,7 +170,9 @@ def issue_quote(*, actor: Viewer, quote: Quote, at: datetime) -> Quote:
 def check_replaceable(quote: Quote, former: Quote) -> None:
     """Refuse to replace what is not open any more, or somebody else's."""
     can = "supersede" in QUOTE.verbs_from(former.status)
-    if not can or former.patient_id != quote.patient_id:
+    # A specimen does not close a real offer, nor the other way round; issue says which of both a draft becomes.
+    mixed = former.is_training != quote.is_training
+    if not can or mixed or former.patient_id != quote.patient_id:
         raise NotReplaceable(status=former.status)
 
 

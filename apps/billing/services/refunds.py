@@ -68,6 +68,7 @@ def refund_payment(
         recorded_at=at,
         reference=reason.strip(),
         refunds=payment,
+        is_training=payment.is_training,
     )
     refund.clean_fields(exclude=["practice", "patient", "insurer", "refunds"])
     refund.save()
