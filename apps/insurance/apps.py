@@ -10,10 +10,13 @@ class InsuranceConfig(AppConfig):
     verbose_name = _("Insurance")
 
     def ready(self) -> None:
-        """Answer what the directory asks."""
+        """Answer what the directory and the patient file ask."""
         from apps.directory.insurer_config import insurer_config_problems
         from apps.insurance.rule_settings import fraud_problems
         from apps.insurance.schemas import default_bareme_problems
+        from apps.insurance.services.coverages import move_coverages
+        from apps.patients.hooks import patient_merge
 
         insurer_config_problems.register(default_bareme_problems)
         insurer_config_problems.register(fraud_problems)
+        patient_merge.register(move_coverages)

@@ -13,6 +13,7 @@ from django.apps import apps
 from django.db.models import Exists, F, OuterRef, Q
 
 from apps.core.querysets import BaseQuerySet
+from apps.patients.querysets import OfPatientQuerySet
 
 if TYPE_CHECKING:
     from apps.core.scope import Viewer
@@ -75,7 +76,7 @@ class ContractMemberQuerySet(ReachedQuerySet):
         return self.filter(Q(left_on__isnull=True) | Q(left_on__gte=day), joined_on__lte=day)
 
 
-class PatientCoverageQuerySet(BaseQuerySet[Any]):
+class PatientCoverageQuerySet(OfPatientQuerySet):
     """Which contracts pay for a practice's patients."""
 
     def on(self, day: date) -> Self:

@@ -27,7 +27,8 @@ from apps.billing.services.lines import LineInput
 from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice
-from apps.insurance.models import Convention, Reconciliation, ReconciliationProvider
+from apps.insurance.models import ClaimFlag, Convention, Reconciliation, ReconciliationProvider
+from apps.insurance.services.coverages import link_coverage
 from apps.notifications.models import NotificationTemplate
 from apps.patients.models import Patient
 from tests.admin.world import MAKERS, World
@@ -211,6 +212,21 @@ class Stage:
         contract = self.a_contract(side, role)
         scene: Any = SimpleNamespace(insurer=contract.insurer, contract=contract, adherent=contract.adherent)
         return make_claim(scene, self.practice(side), 0, total=70_000, status="pending_review")
+
+    def a_flag(self, side: str, role: str) -> Any:
+        """Raise a flag on a claim of the side's insurer."""
+        claim = self.a_claim(side, role)
+        return ClaimFlag.objects.create(
+            insurer=claim.insurer, claim=claim, rule="NEAR_DUP", family="duplicate", weight=25, points=25, observed=1,
+            threshold=3, rules_version="2026.11", raised_at=self.world.at,
+        )  # fmt: skip
+
+    def a_link(self, side: str, role: str) -> Any:
+        """Point a patient of the side's practice at a contract, by the service."""
+        patient = self.make("patient", side, role)
+        return link_coverage(
+            actor=CASTING, patient=patient, contract=self.a_contract(side, role), at=self.world.at
+        )
 
     def a_reconciliation(self, side: str, role: str) -> Any:
         """Put a month of a year of its own between the insurer and the practice of a side."""

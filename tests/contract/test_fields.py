@@ -78,7 +78,8 @@ MODELS = {
     "waiting": "agenda.WaitlistEntry", "payment": "billing.Payment", "practitioner": "directory.Practitioner",
     "room": "directory.Room", "template": "notifications.NotificationTemplate", "treatment": "clinical.Treatment",
     "adherent": "insurance.Adherent", "contract": "insurance.Contract", "membership": "insurance.ContractMember",
-    "convention": "insurance.Convention", "bareme": "insurance.Bareme",
+    "convention": "insurance.Convention", "bareme": "insurance.Bareme", "flag": "insurance.ClaimFlag",
+    "link": "insurance.PatientCoverage",
     "type": "agenda.AppointmentType", "user": "accounts.User", "plan": "billing.InstalmentPlan",
 }  # fmt: skip
 FOREIGN_KINDS = {
