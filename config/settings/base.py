@@ -204,6 +204,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=40),
         "options": {"queue": "events"},
     },
+    "expire-contracts": {
+        "task": "insurance.expire_contracts",
+        # The network's midnights: Tunis and Paris are at most two hours ahead of UTC.
+        "schedule": crontab(hour="0,23", minute=20),
+        "options": {"queue": "reconciliation", "expires": 3600},
+    },
     "refresh-peers": {
         "task": "insurance.refresh_peers",
         "schedule": crontab(hour=3, minute=5),

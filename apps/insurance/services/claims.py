@@ -74,7 +74,14 @@ ANSWERED: Final = (
 
 INITIAL: Final = ClaimAdjudication.Kind.INITIAL.value
 FINGERPRINT: Final = "insurance_claim_fingerprint_unique"
-_RACES: Final = frozenset({"insurance_claim_key_unique", FINGERPRINT, "insurance_balance_within_limit"})
+_RACES: Final = frozenset(
+    {
+        "insurance_claim_key_unique",
+        FINGERPRINT,
+        "insurance_balance_within_limit",
+        "insurance_claim_bareme_in_force",
+    }
+)
 
 
 class CareClaimedBefore(DomainError):
@@ -297,6 +304,5 @@ def answered_before(known: tuple[UUID, str], asked: Asked) -> Claim:
     claim_id, body = known
     if body != asked.digest:
         raise KeyReused
-    return Claim.objects.select_related("insurer", "provider", "contract", "adherent", "bareme").get(
-        pk=claim_id
-    )
+    claim: Claim = Claim.objects.get(pk=claim_id)
+    return claim
