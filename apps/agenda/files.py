@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.agenda.live import announce
-from apps.agenda.models import Appointment, Occupancy, PinnedVisit, Recall, Series, WaitlistEntry
+from apps.agenda.models import (
+    Appointment,
+    Occupancy,
+    PinnedVisit,
+    Recall,
+    Series,
+    WaitlistEntry,
+    WaitlistOffer,
+)
+from apps.agenda.services.offers import CAUSE as OFFER
+from apps.agenda.services.recalls import CAUSE as RECALL
 from apps.agenda.services.reminders import CAUSE, LAST_CALL, follow_patient
 from apps.core.scope import Viewer
 from apps.notifications.models import NotificationLog
 from apps.patients.hooks import TimelineEvent
 from apps.patients.models import Patient
+from apps.patients.querysets import closed_to
 
 
 def timeline_of(
@@ -103,6 +114,19 @@ def move_to_patient(actor: Viewer, kept: Patient, merged: Patient, at: datetime)
     Appointment.objects.filter(pk__in=moved).update(patient=kept, version=F("version") + 1)
     for visit in Appointment.objects.filter(pk__in=moved).upcoming(at):
         announce(visit, "appointment.updated")
+
+
+def hidden_from(viewer: Viewer) -> Mapping[str, Any]:
+    """Return, by cause type, the visits, recalls and offers whose messages a viewer must not know of."""
+    visits = closed_to(viewer, Appointment.objects)
+    if visits is None:
+        return {}
+    return {
+        CAUSE: visits,
+        LAST_CALL: visits,
+        RECALL: closed_to(viewer, Recall.objects),
+        OFFER: closed_to(viewer, WaitlistOffer.objects, "entry__patient__"),
+    }
 
 
 def follow_reach(actor: Viewer, patient: Patient, at: datetime) -> None:

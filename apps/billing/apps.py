@@ -10,17 +10,23 @@ class BillingConfig(AppConfig):
     verbose_name = _("Billing")
 
     def ready(self) -> None:
-        """Answer what the patient file and the clinical record ask."""
+        """Answer what the patient file, the clinical record and the payer network ask."""
         from apps.billing.cards import billing_cards
+        from apps.billing.causes import hidden_from
         from apps.billing.selectors import balances_of, timeline_of
         from apps.billing.services.guards import keep_billed
         from apps.billing.services.merging import move_to_patient
+        from apps.billing.services.network_settlement import settle_network_invoices
         from apps.clinical.hooks import treatment_cancelling
         from apps.core.admin.dashboard import index_cards
+        from apps.insurance.hooks import reconciliation_paid
+        from apps.notifications.causes import hidden_causes
         from apps.patients.hooks import patient_balance, patient_merge, patient_timeline
 
+        hidden_causes.register(hidden_from)
         index_cards.register(billing_cards)
         patient_balance.register(balances_of)
         patient_timeline.register(timeline_of)
         patient_merge.register(move_to_patient)
         treatment_cancelling.register(keep_billed)
+        reconciliation_paid.register(settle_network_invoices)

@@ -30,6 +30,8 @@ class Denial:
 
 
 rows_read: Final = Hook[[Viewer, Sequence[Model], str], None]("rows_read")
+# (viewer, rows about to be shown, keys already told in this request): whoever keeps a trail of certain rows adds their keys.
+rows_shown: Final = Hook[[Viewer, Sequence[Any], set[Any]], None]("rows_shown")
 access_denied: Final = Hook[[Denial], None]("access_denied")
 
 

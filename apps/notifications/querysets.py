@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import F, Q
 
 from apps.core.querysets import BaseQuerySet, ScopedQuerySet
+from apps.notifications.causes import hidden_causes
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,6 +38,17 @@ class TemplateQuerySet(BaseQuerySet[Any]):
 
 class MessageQuerySet(ScopedQuerySet[Any]):
     """Messages and their log: not audited row by row, the log is their history."""
+
+    def visible_to(self, viewer: Viewer | None) -> Self:
+        """Return the practice's messages, but those about somebody whose file is closed to the viewer."""
+        rows = super().visible_to(viewer)
+        if viewer is None:
+            return rows
+        path = "" if any(field.name == "cause_id" for field in self.model._meta.fields) else "job__"
+        for answer in hidden_causes.gather(viewer):
+            for cause_type, keys in answer.items():
+                rows = rows.exclude(**{f"{path}cause_type": cause_type, f"{path}cause_id__in": keys})
+        return rows
 
 
 class SuppressionQuerySet(BaseQuerySet[Any]):

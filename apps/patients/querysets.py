@@ -32,6 +32,17 @@ def open_to(viewer: Viewer | None, path: str = "") -> Q:
     return unrestricted | Q(Exists(granted))
 
 
+def closed_to(viewer: Viewer, rows: Any, path: str = "patient__") -> Any:
+    """Return the keys of those rows of the viewer's practice whose patient's file is closed to the viewer.
+
+    None, not an empty query, where nothing is closed to somebody of this right: a caller then asks nothing.
+    """
+    if viewer.practice_id is None or viewer.has_perm(SEE_RESTRICTED):
+        return None
+    closed = {f"{path}practice_id": viewer.practice_id, f"{path}restricted_at__isnull": False}
+    return rows.filter(**closed).exclude(open_to(viewer, path)).order_by().values("pk")
+
+
 class PatientQuerySet(BaseQuerySet[Any]):
     """Patients of a practice; restricted ones are left to those who handle their requests."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.scope import Viewer
 from apps.patients.hooks import PatientBalance, TimelineEvent, patient_balance, patient_timeline
 from apps.patients.models import Alert, ConsentForm, Household, Patient, PatientContact
-from apps.patients.querysets import PatientQuerySet
+from apps.patients.querysets import PatientQuerySet, closed_to
 
 TIMELINE_PAGE: Final = 50
 
@@ -48,6 +48,12 @@ def consent_history(patient: Patient) -> Any:
     )
     rows = ConsentForm.objects.filter(patient=patient).annotate(is_current=~Exists(later))
     return rows.order_by(F("decided_at").desc(), F("pk").desc())
+
+
+def hidden_from(viewer: Viewer) -> Mapping[str, Any]:
+    """Return the patients whose messages a viewer must not know of."""
+    closed = closed_to(viewer, Patient.objects, "")
+    return {} if closed is None else {"patients.patient": closed}
 
 
 # --- balance -----------------------------------------------------------------------------------------------------

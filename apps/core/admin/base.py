@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
-from apps.core.access import rows_read
+from apps.core.access import rows_read, rows_shown
 from apps.core.admin.actions import ActionSpec, ask, run
 from apps.core.admin.forms import RefusableForm
 from apps.core.admin.readonly import name_related
@@ -75,6 +75,7 @@ class ServiceModelAdmin(ServiceWriting, ScopedAdmin, ModelAdmin):  # type: ignor
         """Name the object, and offer its actions."""
         obj = kwargs.get("obj")
         if obj is not None and obj.pk and not context.get("add"):
+            rows_shown.send(self.actor(request), [obj], set())
             context["subtitle"] = self.object_label(obj)
             context["service_buttons"] = [
                 {"spec": spec, "url": self.page(f"{spec.name}_do", obj.pk)}
@@ -87,6 +88,12 @@ class ServiceModelAdmin(ServiceWriting, ScopedAdmin, ModelAdmin):  # type: ignor
             self.record_read(request, inline)
             name_related(request, inline, inline.opts, all_readonly=not inline.has_change_permission)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, whose rows are about to be shown."""
+        changelist = super().get_changelist_instance(request)
+        rows_shown.send(self.actor(request), list(changelist.result_list), set())
+        return changelist
 
     def record_read(self, request: HttpRequest, inline: Any) -> None:
         """Record the rows of an inline whose reading is recorded (`recorded_read` names it), before they show."""

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from apps.core.access import access_denied, denial_of, rows_read
+from apps.core.access import access_denied, denial_of, rows_read, rows_shown
 from apps.core.context import bind
 from apps.core.idempotency import HEADER, once
 from apps.core.scope import Viewer
@@ -37,6 +37,7 @@ class BaseViewSet(GenericViewSet[Any]):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Give the request a place to unbind its actor."""
+        self.told: set[Any] = set()
         # A POST with an Idempotency-Key runs inside `once`; this is the place where DRF will look its handler up.
         method = (request.method or "").lower()
         handler = getattr(self, method, None)
@@ -105,8 +106,20 @@ class BaseViewSet(GenericViewSet[Any]):
         self.record_read(page or [])
         return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
 
+    def get_object(self) -> Any:
+        """Return the object of the path; what is read of it from here on is told to those who keep a trail."""
+        found = super().get_object()
+        self.tell_shown([found])
+        return found
+
+    def tell_shown(self, rows: Sequence[Any]) -> None:
+        """Tell that rows are about to be shown to a known caller."""
+        if rows and self.request.user.is_authenticated:
+            rows_shown.send(cast("Viewer", self.request.user), rows, self.told)
+
     def record_read(self, rows: Sequence[Any]) -> None:
         """Record what this action is about to show, where it is sensitive."""
+        self.tell_shown(rows)
         event = self.recorded_reads.get(self.action or "")
         if event and rows:
             rows_read.send(cast("Viewer", self.request.user), rows, event)

@@ -86,6 +86,7 @@ class PatientCoverageViewSet(BaseViewSet):
         """Return the patient of the path, or 404."""
         rows = Patient.objects.visible_to(self.caller).select_related("practice")
         patient: Patient = get_object_or_404(rows, pk=self.kwargs["patient_id"])
+        self.tell_shown([patient])
         return patient
 
     def get_queryset(self) -> QuerySet[PatientCoverage]:

@@ -172,6 +172,7 @@ class PatientViewSet(BaseViewSet):
     def balance(self, request: Request, pk: str) -> Response:
         """Return what is open on the account, and on the household's."""
         found = balance_of(viewer=self.caller, patient=self.get_object())
+        self.tell_shown([member for member, _balance in found.members])
         return Response(BalanceOutput(balance_body(found)).data)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
@@ -192,6 +193,7 @@ class PatientViewSet(BaseViewSet):
             filters=list(request.query_params),
             at=timezone.now(),
         )
+        self.tell_shown(list(rows.filter(restricted_at__isnull=False)))
         chunks: Any = export_chunks(rows)
         if hasattr(request._request, "scope"):
             chunks = unblocked(chunks)

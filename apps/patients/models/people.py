@@ -182,6 +182,8 @@ class Patient(PracticeModel):
             models.Index("practice", "sort_name", "id", name="patients_patient_list"),
             models.Index("practice", "status", "sort_name", "id", name="patients_patient_status"),
             models.Index("practice", "birth_date", "sort_name", name="patients_patient_birth"),
+            # Few files are restricted; lists of messages leave out what is about them.
+            models.Index("practice", name="patients_restricted", condition=Q(restricted_at__isnull=False)),
             models.Index("practice", "phone", name="patients_patient_phone", condition=~Q(phone="")),
             models.Index(
                 "practice",

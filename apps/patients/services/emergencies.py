@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+from django.db.models import Model
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.access import record_read
 from apps.core.errors import DomainError, InvalidInput, NotVisible, PermissionRefused
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.patients.models import EmergencyAccess, Patient
+from apps.patients.querysets import SEE_RESTRICTED
 
 BREAK_GLASS = "patients.add_emergencyaccess"
 OPEN_FOR = timedelta(hours=1)
 SHORTEST_REASON = 10
+EMERGENCY_READ = "patients.patient.emergency_read"
 
 
 class NotRestricted(DomainError):
@@ -51,3 +59,36 @@ def break_glass(*, actor: Viewer, patient: Patient, reason: str, at: datetime) -
     access.clean_fields(exclude=["practice", "patient", "user"])
     access.save()
     return access
+
+
+def record_emergency_reads(viewer: Viewer, rows: Sequence[Any], told: set[Any]) -> None:
+    """Record that rows of a restricted file are shown under an emergency access: who, which file, which access.
+
+    Once per file and request (`told`). Costs nothing where the rows say that their patient's file is open.
+    """
+    if not viewer.has_perm(BREAK_GLASS) or viewer.has_perm(SEE_RESTRICTED):
+        return
+    keys = set(files_of(rows)) - told
+    if not keys:
+        return
+    told |= keys
+    accesses = EmergencyAccess.objects.filter(
+        user=viewer.id, patient__in=keys, patient__restricted_at__isnull=False, expires_at__gt=Now()
+    )
+    for access in accesses.select_related("patient").order_by("patient", "-opened_at").distinct("patient"):
+        record_read(
+            viewer=viewer, rows=[access.patient], event=EMERGENCY_READ, detail={"access": str(access.pk)}
+        )
+
+
+def files_of(rows: Sequence[Any]) -> Iterator[UUID]:
+    """Yield the keys of the patients rows are about, but of those known to be open."""
+    for row in rows:
+        patient = row if isinstance(row, Patient) else None
+        if patient is None and isinstance(row, Model):
+            patient = row._state.fields_cache.get("patient")
+        if isinstance(patient, Patient):
+            if patient.restricted_at is not None:
+                yield patient.pk
+        elif (key := getattr(row, "patient_id", None)) is not None:
+            yield key
