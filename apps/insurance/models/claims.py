@@ -204,6 +204,8 @@ class Claim(BaseModel):
         ]
         indexes = [
             models.Index(fields=["insurer", "-id"], name="insurance_claim_insurer"),
+            # The desk's queue; a reconciliation finds here what it takes and what it settles. No index holds the
+            # reconciliation itself, so that giving a million claims theirs writes to none (a heap-only update).
             models.Index(fields=["insurer", "status", "-id"], name="insurance_claim_queue"),
             models.Index(fields=["provider", "-id"], name="insurance_claim_provider"),
             # What screening counts while the counter waits: the last minutes, and the practitioner's day.
@@ -214,17 +216,6 @@ class Claim(BaseModel):
             models.Index("replaces", name="insurance_claim_replaces", condition=Q(replaces__isnull=False)),
             models.Index(
                 "source_type", "source_id", name="insurance_claim_source", condition=~Q(source_type="")
-            ),
-            # What the next reconciliation takes: nothing else is read for it.
-            models.Index(
-                "insurer",
-                "currency",
-                "validated_at",
-                name="insurance_claim_unreconciled",
-                condition=Q(status="approved", reconciliation__isnull=True),
-            ),
-            models.Index(
-                "reconciliation", name="insurance_claim_reconciled", condition=Q(reconciliation__isnull=False)
             ),
         ]
         constraints = [

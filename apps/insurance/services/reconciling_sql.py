@@ -33,7 +33,8 @@ WITH numbered AS (
            sum(greatest(covered_amount, 0)) OVER (
                PARTITION BY provider_id ORDER BY service_date, id ROWS UNBOUNDED PRECEDING
            ) AS upto
-    FROM insurance_claim WHERE reconciliation_id = %(reconciliation)s
+    FROM insurance_claim
+    WHERE insurer_id = %(insurer)s AND status = 'approved' AND reconciliation_id = %(reconciliation)s
 ), shared AS (
     SELECT numbered.*, total.id AS total_id,
            CASE WHEN total.retentions = 0 OR is_reversal THEN 0 ELSE (
@@ -76,7 +77,7 @@ GROUP BY total.provider_id HAVING sum(total.carried_out - total.carried_in) <> 0
 
 FREE_CLAIMS: Final = """
 UPDATE insurance_claim SET reconciliation_id = NULL, updated_at = %(at)s
-WHERE reconciliation_id = %(reconciliation)s
+WHERE insurer_id = %(insurer)s AND status = 'approved' AND reconciliation_id = %(reconciliation)s
 """
 
 KILL_LINES: Final = """
@@ -87,7 +88,8 @@ WHERE reconciliation_id = %(reconciliation)s
 # Lines whose money was left out of the payment wait for the reconciliation that carries them.
 SETTLE: Final = """
 UPDATE insurance_claim SET status = 'paid', paid_at = %(at)s, updated_at = %(at)s
-WHERE reconciliation_id = %(reconciliation)s AND status = 'approved' AND NOT id = ANY(%(withheld)s)
+WHERE insurer_id = %(insurer)s AND status = 'approved' AND reconciliation_id = %(reconciliation)s
+  AND NOT id = ANY(%(withheld)s)
 """
 
 SETTLE_CARRIED: Final = """

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.accounts.models import User
 from apps.accounts.roles import Role
@@ -239,33 +239,42 @@ def generated(
 MANY = """
 INSERT INTO insurance_claim (
     id, created_at, updated_at, insurer_id, provider_id, contract_id, adherent_id, type, service_date, submitted_at,
-    is_urgent, status, validated_at, currency, total_amount, covered_amount, copay_amount, writeoff_amount, tax_amount,
+    is_urgent, status, currency, total_amount, covered_amount, copay_amount, writeoff_amount, tax_amount,
     reason_code, fraud_score, engine_version, rules_version, inputs_sha256, idempotency_key, body_sha256, fingerprint,
     fingerprint_salt, practitioner_ref, prescriber, notes, source_type
 )
-SELECT (%(stamp)s || '7' || lpad(to_hex(n >> 20), 3, '0') || '8' || lpad(to_hex(n & 1048575), 5, '0')
+SELECT ('{stamp}' || '7' || lpad(to_hex(n >> 20), 3, '0') || '8' || lpad(to_hex(n & 1048575), 5, '0')
         || substr(md5(n::text), 1, 10))::uuid,
-       now(), now(), %(insurer)s, (%(providers)s::uuid[])[1 + n %% cardinality(%(providers)s::uuid[])], %(contract)s,
-       %(adherent)s, 'consultation', %(day)s::date + (n %% 28), %(at)s, false, 'approved', %(at)s, 'TND',
-       70000 + n %% 977, 49000 + n %% 613, 21000 + n %% 977 - n %% 613, 0, 0, '', 0, '1', '1', repeat('0', 64),
-       'many-' || %(stamp)s || n, repeat('0', 64), md5(%(stamp)s || n) || md5(n::text), '', '', '', '', ''
-FROM generate_series(1, %(number)s) AS n
+       now(), now(), '{insurer}', providers[1 + n % cardinality(providers)], '{contract}',
+       '{adherent}', 'consultation', '{day}'::date + (n % 28), '{at}'::timestamptz, false, 'pending', 'TND',
+       70000 + n % 977, 49000 + n % 613, 21000 + n % 977 - n % 613, 0, 0, '', 0, '1', '1', repeat('0', 64),
+       'many-{stamp}' || n, repeat('0', 64), md5('{stamp}' || n) || md5(n::text), '', '', '', '', ''
+FROM generate_series(first, least(first + 4, {number})) AS n
+"""
+# Claims come in as pending and are decided at once: the first version of a row stays behind beside the second one.
+ONE_BY_ONE = """
+DO $$ DECLARE first int; providers uuid[] := ARRAY[{providers}]::uuid[]; BEGIN
+FOR first IN SELECT generate_series(1, {number}, 5) LOOP
+    {insert};
+    UPDATE insurance_claim SET status = 'approved', validated_at = '{at}'::timestamptz
+    WHERE insurer_id = '{insurer}' AND status = 'pending';
+END LOOP; END $$
 """
 
 
 def make_many(scene: Network, providers: list[Practice], number: int) -> None:
     """Create approved claims by the hundred thousand; they have no lines and hold nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            MANY,
-            {
-                "stamp": new_id().hex[:12],
-                "insurer": scene.insurer.pk,
-                "providers": [provider.pk for provider in providers],
-                "contract": scene.contract.pk,
-                "adherent": scene.adherent.pk,
-                "day": FIRST,
-                "at": APPROVED_AT,
-                "number": number,
-            },
-        )
+    values = {
+        "stamp": new_id().hex[:12],
+        "insurer": scene.insurer.pk,
+        "contract": scene.contract.pk,
+        "adherent": scene.adherent.pk,
+        "day": FIRST,
+        "at": APPROVED_AT.isoformat(),
+        "number": number,
+    }
+    keys = ", ".join(f"'{provider.pk}'" for provider in providers)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The plan is made while the table is empty.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(ONE_BY_ONE.format(insert=MANY.format(**values), providers=keys, **values))
