@@ -152,6 +152,10 @@ SCENES = {
     ("POST", "/recalls/{}/attempts"), ("POST", "/quotes"), ("POST", "/quotes/{}/accept"), ("POST", "/closings"),
     ("POST", "/deposits"), ("POST", "/training"), ("POST", "/quotes/{}/send"), ("POST", "/patients/{}/break-glass"),
     ("PATCH", "/contracts/{}/members/{}"), ("PATCH", "/patients/{}/coverages/{}"),
+    ("POST", "/claims/pharmacy"), ("POST", "/claims/consultation"), ("POST", "/claims/hospitalization"),
+    ("POST", "/claims/laboratory"), ("POST", "/claims/dental"), ("POST", "/eligibility"), ("POST", "/claims/{}/approve"),
+    ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),
+    ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
 }  # fmt: skip
 
 

@@ -53,6 +53,7 @@ LISTS = {
     "/adherents": ("", "-"),
     "/contracts": ("", "-"),
     "/conventions": ("", "convention"),
+    "/claims": ("", "claim"),
     "/claim-flags": ("", "flag"),
     "/claim-flags/precision": ("", "-"),
     "/fhir/Claim": ("", "claim"),

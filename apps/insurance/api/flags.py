@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +21,7 @@ from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
 from apps.insurance.fraud.catalogue import BY_CODE
 from apps.insurance.models import ClaimFlag
-from apps.insurance.precision import precision_by_month
+from apps.insurance.precision import precision_by_month, zone_of
 from apps.insurance.services.flags import record_outcome
 
 RULE_CHOICES = [(code, code) for code in BY_CODE]
@@ -144,8 +142,3 @@ class ClaimFlagViewSet(BaseViewSet):
             viewer=self.caller, first=first, last=last, zone=zone, rule=asked.validated_data.get("rule", "")
         )
         return self.answer_list(rows)
-
-
-def zone_of(caller: Any) -> ZoneInfo:
-    """Return the clock months are counted by: the insurer's, or the house's for the platform."""
-    return caller.insurer.zone if caller.insurer is not None else ZoneInfo(settings.TIME_ZONE)

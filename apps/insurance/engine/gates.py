@@ -22,12 +22,24 @@ def first_refusal(
 
     Gates 0 to 2 (idempotency, actor, shape) are passed before a claim gets here.
     """
-    return (
-        _dates(request, config)
-        or _provider(request, bareme)
-        or _contract(request, contract)
-        or _repeated(history)
+    return next(iter(all_refusals(request, contract, bareme, history, config)), None)
+
+
+def all_refusals(
+    request: Request,
+    contract: ContractTerms | None,
+    bareme: BaremeTerms | None,
+    history: History,
+    config: InsurerConfig,
+) -> list[Refusal]:
+    """Return what each gate that stays shut says, in their order."""
+    said = (
+        _dates(request, config),
+        _provider(request, bareme),
+        _contract(request, contract),
+        _repeated(history),
     )
+    return [refusal for refusal in said if refusal is not None]
 
 
 def _dates(request: Request, config: InsurerConfig) -> Refusal | None:

@@ -215,7 +215,6 @@ class BaremeTerms:
             provider_bears_excess=excess_liability == "provider",
         )
 
-
     def narrowed_to(self, codes: Collection[str]) -> BaremeTerms:
         """Return what these codes are priced by: the same prices, small enough to be kept with a decision."""
         acts = {code: self.acts[code] for code in sorted(set(codes)) if code in self.acts}

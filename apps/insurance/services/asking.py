@@ -170,7 +170,8 @@ def request_of(asked: Asked, *, filed: date, today: date) -> Request:
         submitted_on=filed,
         today=today,
         currency=asked.currency,
-        is_urgent=asked.is_urgent,
+        # A question about an act that needs prior agreement is how one asks for it: a person looks at it.
+        is_urgent=asked.is_urgent or asked.is_predetermination,
         provider_is_active=asked.provider.is_active and bool(asked.provider.license_no),
         lines=tuple(
             RequestLine(

@@ -6,7 +6,7 @@ does not review it, and a large one needs two people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -19,10 +19,11 @@ from apps.core import changes
 from apps.core.errors import DomainError, InvalidInput, PermissionRefused, Stale
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.insurance.engine import Result, refuse
+from apps.insurance.engine import Balances, Result, refuse
 from apps.insurance.engine.canonical import from_plain
+from apps.insurance.hooks import claim_decided
 from apps.insurance.models import Claim, ClaimAdjudication, ClaimItem, ClaimReview
-from apps.insurance.services.agreements import load_agreement
+from apps.insurance.services.agreements import Agreement, load_agreement
 from apps.insurance.services.amending import Amended, amend
 from apps.insurance.services.balances import NOTHING_HELD, Decision, Held, book, lock_balances, lock_held_by
 from apps.insurance.services.decisions import PRICED, Inputs, decision_of, store_result
@@ -39,6 +40,7 @@ AMOUNTS: Final = (
     "reason_code",
     "engine_version",
     "inputs_sha256",
+    "bareme",
     "validated_at",
     "updated_at",
 )
@@ -128,6 +130,7 @@ def approve_claim(
         claim.status = CLAIM.next_state(claim.status, "approve", claim)
         claim.validated_at = at
         claim.save(update_fields=AMOUNTS)
+        claim_decided.send(claim, at)
     return claim
 
 
@@ -235,7 +238,7 @@ def waiting_approval(claim: Claim) -> ClaimReview | None:
 
 def same_amounts(first: ClaimReview, amounts: Mapping[UUID, int] | None) -> bool:
     """Whether the second person means the amounts of the first; others are a proposal of their own."""
-    return first.amounts == {str(key): amount for key, amount in (amounts or {}).items()}
+    return bool(first.amounts == {str(key): amount for key, amount in (amounts or {}).items()})
 
 
 def enough_people(claim: Claim, covered: int, actor: Viewer, first: ClaimReview | None) -> bool:
@@ -243,10 +246,13 @@ def enough_people(claim: Claim, covered: int, actor: Viewer, first: ClaimReview 
     settings = claim.insurer.config
     two_above: int | None = settings.get("two_person_above")
     agent_up_to: int | None = settings.get("agent_up_to", two_above)
-    heads = [actor.role == Role.INSURER_ADMIN, first is not None and first.by.role == Role.INSURER_ADMIN]
+    heads: list[bool] = [
+        actor.role == Role.INSURER_ADMIN,
+        first is not None and first.by.role == Role.INSURER_ADMIN,
+    ]
     if two_above is not None and covered > two_above:
-        return first is not None and any(heads)
-    return agent_up_to is None or covered <= agent_up_to or any(heads)
+        return bool(first is not None and any(heads))
+    return bool(agent_up_to is None or covered <= agent_up_to or any(heads))
 
 
 def carry_amendment(
@@ -255,7 +261,7 @@ def carry_amendment(
     """Write amounts a person set: a new version of the decision, the lines, the balances and the claim."""
     last = last_decision(claim)
     inputs = Inputs.from_stored(last.inputs)
-    held = hold_again(claim, at)
+    held = hold_again(claim, agreement_of(claim), at)
     delta = amended.delta
     deltas = {key: delta for scope, key in held.keys.items() if ":" not in scope} if delta else {}
     decision = decision_of(
@@ -300,23 +306,47 @@ def close(actor: Viewer, claim: Claim, *, verb: str, code: str, at: datetime) ->
 
 
 def resume(actor: Viewer, claim: Claim, at: datetime) -> None:
-    """Decide a blocked claim again, by what it was asked under and what is left now."""
+    """Decide a blocked claim again, by the terms and what is left today."""
     last = last_decision(claim)
     stored = Inputs.from_stored(last.inputs)
     repeats = [UUID(stored.history.duplicate_of)] if stored.history.duplicate_of else []
-    held = hold_again(claim, at)
-    history = read_history(request=stored.request, terms=stored.contract, leaving_out=[claim.pk, *repeats])
-    inputs = replace(stored, history=history, balances=held.balances)
+    agreement = agreement_of(claim)
+    held = hold_again(claim, agreement, at)
+    inputs = inputs_today(claim, stored, agreement, held, leaving_out=repeats)
     result = inputs.decide()
+    claim.bareme_id = agreement.bareme_id
     decision = decision_of(
         inputs,
         result,
         kind=ClaimAdjudication.Kind.RESUME,
         by=actor.id,
-        bareme_id=claim.bareme_id,
+        bareme_id=agreement.bareme_id,
         version=last.version + 1,
     )
     decide_again(claim=claim, decision=decision, result=result, held=held, at=at)
+
+
+def inputs_today(
+    claim: Claim,
+    stored: Inputs,
+    agreement: Agreement,
+    held: Held,
+    *,
+    leaving_out: Collection[UUID] = (),
+    own: Mapping[UUID, int] | None = None,
+) -> Inputs:
+    """Return what a claim would be decided by now, without what it holds itself (`own`)."""
+    mine = own or {}
+    used = {scope: amount - mine.get(held.keys[scope], 0) for scope, amount in held.used.items()}
+    return replace(
+        stored,
+        contract=agreement.contract,
+        bareme=agreement.priced_for({line.code for line in stored.request.lines}),
+        history=read_history(
+            request=stored.request, terms=agreement.contract, leaving_out=[claim.pk, *leaving_out]
+        ),
+        balances=Balances(used),
+    )
 
 
 def decide_again(
@@ -350,18 +380,20 @@ def write_result(claim: Claim, result: Result, digest: str) -> None:
     claim.inputs_sha256 = digest
 
 
-def hold_again(claim: Claim, at: datetime) -> Held:
-    """Lock the balances a claim would hold something of today."""
-    if claim.contract is None:
-        return NOTHING_HELD
-    agreement = load_agreement(
+def agreement_of(claim: Claim) -> Agreement:
+    """Read what applies to a claim today."""
+    return load_agreement(
         insurer=claim.insurer,
         provider=claim.provider,
         contract=claim.contract,
         adherent_id=claim.adherent_id,
         day=claim.service_date,
     )
-    if agreement.contract is None:
+
+
+def hold_again(claim: Claim, agreement: Agreement, at: datetime) -> Held:
+    """Lock the balances a claim would hold something of today."""
+    if claim.contract is None or agreement.contract is None:
         return NOTHING_HELD
     return lock_balances(
         contract=claim.contract,

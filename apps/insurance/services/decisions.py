@@ -44,8 +44,8 @@ class Inputs:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Inputs:
-        """Read inputs back as they were."""
-        return from_plain(cls, stored)
+        """Read inputs back as they were; what a person changed beside them is no input of the engine."""
+        return from_plain(cls, {name: part for name, part in stored.items() if name != "changes"})
 
 
 def decision_of(

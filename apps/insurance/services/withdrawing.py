@@ -13,22 +13,22 @@ from apps.core import changes
 from apps.core.errors import DomainError, PermissionRefused, Stale
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
-from apps.insurance.engine import Balances
+from apps.insurance.hooks import claim_decided
 from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem
-from apps.insurance.services.agreements import load_agreement
-from apps.insurance.services.balances import book, lock_balances, lock_held_by
+from apps.insurance.services.balances import book, lock_held_by
 from apps.insurance.services.deciding import (
     AMOUNTS,
     ClaimReconciled,
+    agreement_of,
     close,
     decide_again,
+    hold_again,
+    inputs_today,
     last_decision,
     locked,
     require,
 )
 from apps.insurance.services.decisions import Inputs, decision_of
-from apps.insurance.services.guards import today_at
-from apps.insurance.services.histories import read_history
 from apps.insurance.states import CLAIM
 
 # An answer older than this is asked again when the care is confirmed.
@@ -91,6 +91,7 @@ def confirm_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: date
         claim.status = CLAIM.next_state(claim.status, "cancel" if rejected else "confirm", claim)
         claim.validated_at = None if rejected else at
         claim.save(update_fields=AMOUNTS)
+        claim_decided.send(claim, at)
     return claim
 
 
@@ -98,40 +99,14 @@ def renewed(actor: Viewer, claim: Claim, at: datetime) -> bool:
     """Decide an eligible claim again if need be; returns whether nothing is payable any more."""
     last = last_decision(claim)
     stored = Inputs.from_stored(last.inputs)
-    contract = claim.contract
-    if contract is None:
-        return True
-    agreement = load_agreement(
-        insurer=claim.insurer,
-        provider=claim.provider,
-        contract=contract,
-        adherent_id=claim.adherent_id,
-        day=claim.service_date,
-    )
-    if agreement.contract is None:
-        return True
+    agreement = agreement_of(claim)
     bareme = agreement.priced_for({line.code for line in stored.request.lines})
     unchanged = (agreement.contract, bareme) == (stored.contract, stored.bareme)
     if unchanged and at - last.made_at <= FRESH:
         return False
     own = lock_held_by(claim)
-    held = lock_balances(
-        contract=contract,
-        terms=agreement.contract,
-        adherent_id=claim.adherent_id,
-        care_type=claim.type,
-        day=claim.service_date,
-        at=at,
-    )
-    free = {scope: used - own.get(held.keys[scope], 0) for scope, used in held.used.items()}
-    inputs = replace(
-        stored,
-        request=replace(stored.request, today=max(stored.request.today, today_at(claim.insurer, at))),
-        contract=agreement.contract,
-        bareme=bareme,
-        history=read_history(request=stored.request, terms=agreement.contract, leaving_out=[claim.pk]),
-        balances=Balances(free),
-    )
+    held = hold_again(claim, agreement, at)
+    inputs = inputs_today(claim, stored, agreement, held, own=own)
     result = inputs.decide()
     claim.bareme_id = agreement.bareme_id
     decision = decision_of(
