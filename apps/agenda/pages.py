@@ -87,8 +87,11 @@ def offer_page(request: HttpRequest, token: str) -> HttpResponse:
 def shown(
     request: HttpRequest, context: dict[str, object], status: int, template: str = ANSWER
 ) -> HttpResponse:
-    """Render the page; its address is a secret, so it is not passed on as a referrer."""
+    """Render the page; its address is a secret, which other sites are not told as a referrer.
+
+    "No referrer" at all would make browsers send `Origin: null` with the form, which the check of forms refuses.
+    """
     page = render(request, template, context, status=status)
-    page.headers["Referrer-Policy"] = "no-referrer"
+    page.headers["Referrer-Policy"] = "same-origin"
     page.headers["X-Robots-Tag"] = "noindex"
     return page

@@ -156,9 +156,12 @@ def shown(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """Render the page; its address is a secret, so it is not passed on as a referrer."""
+    """Render the page; its address is a secret, which other sites are not told as a referrer.
+
+    "No referrer" at all would make browsers send `Origin: null` with the form, which the check of forms refuses.
+    """
     page = render(request, "billing/answer.html", context, status=status)
-    page.headers["Referrer-Policy"] = "no-referrer"
+    page.headers["Referrer-Policy"] = "same-origin"
     page.headers["X-Robots-Tag"] = "noindex"
     for name, value in (headers or {}).items():
         page.headers[name] = value

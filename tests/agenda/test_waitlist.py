@@ -246,7 +246,7 @@ class TestPage:
         assert "12:00" in text
         assert "Durand" not in text
         assert "Contrôle" not in text
-        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Referrer-Policy"] == "same-origin"
         assert WaitlistOffer.objects.get().state == "open"
 
     def test_takes_a_yes_once(self, offer: WaitlistOffer) -> None:

@@ -193,7 +193,7 @@ class TestPage:
         answer = page()
 
         assert answer.status_code == 200
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         for secret in ("Jeanne", "HBLD", "Couronne", "750"):
             assert secret not in answer.content.decode()
 
