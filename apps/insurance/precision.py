@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
@@ -41,6 +42,11 @@ class Precision:
     def precision_bp(self) -> int | None:
         """Confirmed of reviewed, in basis points; nothing before the first review."""
         return round_half_up(10_000 * self.confirmed, self.reviewed) if self.reviewed else None
+
+
+def zone_of(caller: Any) -> ZoneInfo:
+    """Return the clock months are counted by: the insurer's, or the house's for the platform."""
+    return caller.insurer.zone if caller.insurer is not None else ZoneInfo(settings.TIME_ZONE)
 
 
 def flags_between(*, viewer: Viewer, first: date, last: date, zone: ZoneInfo) -> QuerySet[ClaimFlag]:

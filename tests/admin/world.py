@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -39,11 +40,12 @@ from apps.billing.models import (
     Quote,
     TrainingSwitch,
 )
-from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
+from apps.catalog.models import Act, FavouriteAct, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
+from apps.insurance.models import ClaimFlag, Contract
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
 from apps.notifications.services import enqueue, suppress
 from apps.patients.models import EmergencyAccess
@@ -55,6 +57,8 @@ from apps.patients.services import (
     register_patient,
 )
 from tests.cast import CASTING, House, make_user
+from tests.insurance.making import make_adherent, make_bareme, make_contract, make_convention
+from tests.insurance.reconciliations.making import make_claim
 
 
 @dataclass
@@ -70,6 +74,10 @@ class World:
     def practice_of(self, who: str) -> Practice:
         """Return the practice of a person; Ana's for those who have none."""
         return self.people[who].practice or self.house.practice
+
+    def insurer_of(self, who: str) -> Insurer:
+        """Return the insurer of a person; Ines's for those who have none."""
+        return self.people[who].insurer or self.insurer
 
     def house_of(self, who: str) -> House:
         """Return the house of a person."""
@@ -231,6 +239,11 @@ def an_act(world: World, who: str, n: int) -> Any:
 def a_tariff(world: World, who: str, n: int) -> Any:
     act = an_act(world, who, n)
     return Tariff.objects.create(act=act, valid_from=date(2026, 1, 1), price=2300, basket="libre")
+
+
+@makes("catalog.favouriteact")
+def a_favourite(world: World, who: str, n: int) -> Any:
+    return FavouriteAct.objects.create(practice=world.practice_of(who), act=an_act(world, who, n))
 
 
 @makes("catalog.practicefee")
@@ -514,3 +527,34 @@ def a_closing(world: World, who: str, n: int) -> Any:
         last_sequence=1,
         closed_at=world.at,
     )
+
+
+@makes("insurance.claimflag")
+def a_flag(world: World, who: str, n: int) -> Any:
+    insurer = world.people[who].insurer or world.insurer
+    contract = Contract.objects.filter(insurer=insurer).first() or make_contract(insurer)
+    scene: Any = SimpleNamespace(insurer=insurer, contract=contract, adherent=contract.adherent)
+    claim = make_claim(scene, world.house.practice, 0, total=70_000, status="pending_review")
+    return ClaimFlag.objects.create(
+        insurer=insurer, claim=claim, rule="NEAR_DUP", family="duplicate", weight=25, points=25, observed=1,
+        threshold=3, rules_version="2026.11", raised_at=world.at,
+    )  # fmt: skip
+
+
+@makes("insurance.adherent")
+def an_insured_person(world: World, who: str, n: int) -> Any:
+    return make_adherent(world.insurer_of(who))
+
+
+@makes("insurance.contract")
+def a_contract(world: World, who: str, n: int) -> Any:
+    return make_contract(world.insurer_of(who))
+
+
+@makes("insurance.convention")
+def a_convention(world: World, who: str, n: int) -> Any:
+    if world.people[who].insurer_id:
+        practice = Practice.objects.create(name=f"Pharmacie {uuid4().hex[:8]}", kind="pharmacy")
+        return make_bareme(make_convention(world.insurer_of(who), practice)).convention
+    insurer = Insurer.objects.create(name="Mutuelle", code=uuid4().hex[:12])
+    return make_bareme(make_convention(insurer, world.practice_of(who))).convention
