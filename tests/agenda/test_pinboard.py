@@ -8,6 +8,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from apps.agenda.models import AgendaChange, Appointment, FreedSlot, Occupancy, PinnedVisit
 from apps.agenda.services import add_note, change_appointment
@@ -262,6 +265,9 @@ class TestAdmin:
         url = reverse("admin:agenda_pinnedvisit_place", args=(row.pk,))
         page = browser.get(url)
         assert len(page.context["free"]) > 2
+        # The button says what it does; a theme's component once took the word for a switch of its own.
+        said = page.content.decode().partition("<form method")[2].partition("</form>")[0]
+        assert said.count(escape(capfirst(gettext("Put on the agenda")))) == 2
         chosen = page.context["free"][-1]["query"]
         shown = browser.get(url, chosen).context["form"]
         assert shown["starts_at"].value() is not None

@@ -130,7 +130,7 @@ class AskingAdmin(ServiceModelAdmin):
             "title": spec.label,
             "subtitle": self.object_label(obj),
             "form": form,
-            "submit": spec.label,
+            "verb": spec.label,
             "danger": spec.danger,
             "back": self.page("change", obj.pk),
             "media": self.media + form.media,

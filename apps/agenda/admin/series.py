@@ -145,9 +145,14 @@ class MemberInline(ServiceTabularInline):
     """The visits, in their order."""
 
     model = Appointment
-    fields = ("series_position", "starts_at", "ends_at", "practitioner", "room", "status", "is_exception")
+    fields = ("series_position", "starts_at", "ends_at", "practitioner", "room", "status", "by_itself")
     readonly_fields = fields
     ordering = ("series_position", "pk")
+
+    @display(description=_("changed by itself"))
+    def by_itself(self, obj: Appointment) -> str:
+        """Say so of a visit that was; a cross beside the others would look like a fault."""
+        return _now("yes") if obj.is_exception else ""
 
 
 @admin.register(Series)
