@@ -13,6 +13,7 @@ from apps.core import changes
 from apps.core.errors import DomainError, PermissionRefused, Stale
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
+from apps.directory.models import Insurer
 from apps.insurance.hooks import claim_decided
 from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem
 from apps.insurance.services.balances import book, lock_held_by
@@ -122,14 +123,14 @@ def renewed(actor: Viewer, claim: Claim, at: datetime) -> bool:
 
 
 @service("insurance.claim.expire")
-def expire_eligible(*, actor: Viewer, at: datetime, most: int = 500) -> int:
-    """Reject eligible claims nobody confirmed in their insurer's time; what they held is released. Returns how many."""
-    due = Claim.objects.filter(status=Claim.Status.ELIGIBLE, submitted_at__lt=at - timedelta(hours=1))
+def expire_eligible(*, actor: Viewer, insurer: Insurer, at: datetime, most: int = 500) -> int:
+    """Reject an insurer's eligible claims nobody confirmed in its time; returns how many of at most `most`."""
+    hours = insurer.config.get("confirm_hours", CONFIRM_HOURS)
+    due = Claim.objects.filter(
+        insurer=insurer, status=Claim.Status.ELIGIBLE, submitted_at__lte=at - timedelta(hours=hours)
+    )
     count = 0
-    for claim in due.select_related("insurer").order_by("submitted_at", "pk")[:most]:
-        hours = claim.insurer.config.get("confirm_hours", CONFIRM_HOURS)
-        if claim.submitted_at > at - timedelta(hours=hours):
-            continue
+    for claim in due.order_by("submitted_at", "pk")[:most]:
         row = locked(claim)
         if row.status != Claim.Status.ELIGIBLE:
             continue

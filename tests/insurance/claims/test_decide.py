@@ -256,8 +256,9 @@ class TestWithdrawing:
         claim = file(
             doctor, network, "consultation", "2026-06-30", ("C2", 1, 70_000), is_predetermination=True
         )
-        assert expire_eligible(actor=CLOCK, at=FILED + timedelta(hours=71)) == 0
-        assert expire_eligible(actor=CLOCK, at=FILED + timedelta(hours=73)) == 1
+        for hours, expired in ((71, 0), (73, 1), (74, 0)):
+            at = FILED + timedelta(hours=hours)
+            assert expire_eligible(actor=CLOCK, insurer=network.insurer, at=at) == expired
         claim.refresh_from_db()
         assert claim.status == "rejected"
         assert used(network)["*"] == 0
