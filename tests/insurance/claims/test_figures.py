@@ -1,0 +1,88 @@
+"""How many claims a second, beside the bare cost of inserting the same rows."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from time import perf_counter, process_time
+
+import pytest
+from django.db import models, transaction
+
+from apps.audit.models import AuditEntry
+from apps.core.models import new_id
+from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem, Convention
+from tests.figures import FULL, figure
+from tests.insurance.claims.asking import change_terms, file
+from tests.insurance.making import make_bareme
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.figures]
+CLAIMS = 60 if FULL else 8
+CODES = [f"DRUG-{n:02d}" for n in range(50)]
+
+
+@pytest.fixture
+def counter(network, pharmacist):
+    """A pharmacy whose fifty products may be had again and again, and a contract without a limit."""
+    convention = Convention.objects.get(practice=network.providers["pharmacy"])
+    acts = {code: {"price": 9_000, "category": "pharmacy", "repeatable": True} for code in CODES}
+    make_bareme(convention, version="bench", effective_from=date(2026, 1, 1), acts=acts)
+    change_terms(network, annual_limit=None, coverage={"pharmacy": {"rate_bp": 8000}})
+    return pharmacist
+
+
+def one_claim(actor, network, lines, number):
+    day = (date(2026, 5, 10) + timedelta(days=number % 50)).isoformat()
+    return file(actor, network, "pharmacy", day, *((code, 1, 8_000 + number) for code in CODES[:lines]))
+
+
+def copy(row, **changes):
+    """Build a row like another one."""
+    # A number the database gives itself is left to it.
+    names = [field.attname for field in row._meta.concrete_fields if field.attname != "xid"]
+    values = {name: getattr(row, name) for name in names}
+    return type(row)(**{**values, "id": new_id(), **changes})
+
+
+def insert(rows):
+    models.QuerySet(type(rows[0])).bulk_create(rows)
+
+
+def bare_inserts(claim):
+    """Prepare the same rows as a claim made, and return what inserts them in one transaction."""
+    entries = AuditEntry.objects.filter(object_pk=str(claim.pk))
+    new = copy(claim, idempotency_key=str(new_id()), fingerprint="", status="pending", validated_at=None)
+    parts = [
+        [new],
+        [copy(item, claim_id=new.pk) for item in claim.items.all()],
+        [copy(entry, claim_id=new.pk) for entry in BalanceEntry.objects.filter(claim=claim)],
+        [copy(row, claim_id=new.pk) for row in ClaimAdjudication.objects.filter(claim=claim)],
+        [copy(entry, id=None, object_pk=str(new.pk)) for entry in entries],
+    ]
+
+    def run():
+        with transaction.atomic():
+            for rows in parts:
+                insert(rows)
+
+    return run
+
+
+@pytest.mark.parametrize("lines", [1, 5, 50])
+def test_claims_a_second(counter, network, lines):
+    one_claim(counter, network, lines, CLAIMS)
+    begun, busy = perf_counter(), process_time()
+    claims = [one_claim(counter, network, lines, number) for number in range(CLAIMS)]
+    taken, busy = perf_counter() - begun, process_time() - busy
+    assert {claim.status for claim in claims} == {"approved"}
+    ready = [bare_inserts(claim) for claim in claims]
+    begun = perf_counter()
+    for run in ready:
+        run()
+    bare = perf_counter() - begun
+    figure(f"claims_per_second_{lines}_lines", round(CLAIMS / taken, 1), "-")
+    figure(f"claim_cpu_ms_{lines}_lines", round(1000 * busy / CLAIMS, 1), "-")
+    figure(f"bare_inserts_per_second_{lines}_lines", round(CLAIMS / bare, 1), "-")
+    figure(f"claim_to_bare_ratio_{lines}_lines", round(taken / bare, 2), "<=6")
+    assert Claim.objects.count() == 2 * CLAIMS + 1
+    assert ClaimItem.objects.count() == lines * (2 * CLAIMS + 1)
+    assert taken / bare <= 6
