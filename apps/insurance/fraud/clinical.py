@@ -11,6 +11,8 @@ from apps.insurance.fraud.rules import Hit, Settings, gravest
 
 def incompatible(facts: Facts, settings: Settings) -> Hit | None:
     """Find two acts that exclude each other: on the same claim or day, on the same tooth, or in the same stay."""
+    if not facts.incompatible:
+        return None
     day = facts.claim.service_date
     same_day = [past for past in facts.history if past.service_date == day]
 
@@ -76,7 +78,7 @@ def surface_repeat(facts: Facts, settings: Settings) -> Hit | None:
 
     def again(line: Line, past: PastLine) -> bool:
         fillings = settings.traits(line.code).filling and settings.traits(past.code).filling
-        if not fillings or line.trauma or line.tooth != past.tooth:
+        if not fillings or line.trauma or not line.tooth or line.tooth != past.tooth:
             return False
         if not set(line.surfaces) & set(past.surfaces):
             return False
@@ -91,8 +93,9 @@ def surface_repeat(facts: Facts, settings: Settings) -> Hit | None:
             claims=(past.claim,),
         )
         for line in facts.claim.lines
+        if line.surfaces
         for past in facts.history
-        if line.tooth and again(line, past)
+        if again(line, past)
     )
 
 

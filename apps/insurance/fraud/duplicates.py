@@ -42,7 +42,7 @@ def near(facts: Facts, settings: Settings) -> Hit | None:
 
     def resembles(asked: Line, past: PastLine) -> bool:
         traits = settings.traits(asked.code)
-        if asked.code != past.code or asked.repeatable or traits.in_sessions or traits.repeatable:
+        if asked.repeatable or traits.in_sessions or traits.repeatable:
             return False
         if asked.tooth and past.tooth and asked.tooth != past.tooth:
             return False
@@ -66,7 +66,10 @@ def near(facts: Facts, settings: Settings) -> Hit | None:
 
 
 def _pairs(facts: Facts) -> Iterator[tuple[Line, PastLine]]:
-    """Yield each line with each earlier one."""
+    """Yield each line with each earlier one of its code."""
+    of_code: dict[str, list[PastLine]] = {}
+    for past in facts.history:
+        of_code.setdefault(past.code, []).append(past)
     for asked in facts.claim.lines:
-        for past in facts.history:
+        for past in of_code.get(asked.code, ()):
             yield asked, past
