@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -145,7 +146,7 @@ class ClaimViewSet(BaseViewSet):
         items = body.pop("items", None)
         amounts = None if items is None else {item["id"]: item["covered_amount"] for item in items}
         if items is not None and amounts is not None and len(amounts) != len(items):
-            raise InvalidInput(items=["A line is named twice."])
+            raise InvalidInput(items=[_("A line is named twice.")])
         return self.decided(
             approve_claim(actor=self.caller, claim=claim, amounts=amounts, at=timezone.now(), **body)
         )
