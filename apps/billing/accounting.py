@@ -100,7 +100,8 @@ def entries(*, practice: Practice, first: date, last: date) -> Iterator[Entry]:
     begins = start_of_day(first, practice.zone)
     ends = start_of_day(last + timedelta(days=1), practice.zone)
     rows = LedgerRecord.objects.filter(practice=practice, recorded_at__gte=begins, recorded_at__lt=ends)
-    rows = rows.exclude(kind__in=(K.CLOSING, K.TRAINING))
+    # A switch of mode moves no money, and what is used of an account none between accounts.
+    rows = rows.exclude(kind__in=(K.CLOSING, K.TRAINING, K.ACCOUNT_USE))
     after, number = 0, 0
     while batch := list(rows.filter(sequence__gt=after).order_by("sequence")[:BATCH]):
         book = Book.of(batch)

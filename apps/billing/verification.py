@@ -11,6 +11,7 @@ from uuid import UUID
 
 from apps.billing.archive.verifier import GENESIS, canonical, chain_fault, signature_fault
 from apps.billing.models import (
+    AccountUse,
     Closing,
     Deposit,
     Invoice,
@@ -41,6 +42,7 @@ MODELS: Final[dict[str, type[PracticeModel]]] = {
     K.CLOSING: Closing,
     K.DEPOSIT: Deposit,
     K.TRAINING: TrainingSwitch,
+    K.ACCOUNT_USE: AccountUse,
 }
 FAULTS: Final = {
     "missing": "record {expected} is missing",
@@ -199,7 +201,7 @@ class Rows:
             return {"items": self.items[row.pk], "shares": self.shares[row.pk], "allocations": settled}
         if record.kind == K.DEPOSIT:
             return {"payments": self.payments[row.pk]}
-        return {"allocations": settled} if isinstance(row, Payment) else {}
+        return {"allocations": settled} if isinstance(row, Payment | AccountUse) else {}
 
     def status_fault(self, record: LedgerRecord) -> str:
         """Hold a document's status against what its shares say."""
@@ -262,8 +264,14 @@ def unrecorded(practice_id: UUID, settled: set[str]) -> str:
     invoice = Invoice.objects.issued().real().filter(practice_id=practice_id).exclude(pk__in=known).first()
     if invoice is not None:
         return f"{invoice.number} has no record"
-    payments = Payment.objects.real()
-    for rows in (payments, Deposit.objects.all(), Closing.objects.all(), TrainingSwitch.objects.all()):
+    tables = (
+        Payment.objects.real(),
+        AccountUse.objects.filter(payment__is_training=False),
+        Deposit.objects.all(),
+        Closing.objects.all(),
+        TrainingSwitch.objects.all(),
+    )
+    for rows in tables:
         row = rows.filter(practice_id=practice_id).exclude(pk__in=known).first()
         if row is not None:
             return f"{row._meta.model_name} {row.pk} has no record"

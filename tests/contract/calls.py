@@ -126,6 +126,12 @@ CALLS = {
     ("PATCH", "/waitlist/{}"): Call("assistant", "waiting", "waiting", {"note": "Plutôt le matin"}),
     ("PATCH", "/quotes/{}"): Call("practitioner", "offer", "quote", {"language": "en"}),
     ("POST", "/quotes/{}/refuse"): Call("practitioner", "offered", "quote", {"reason": "Trop cher"}),
+    ("POST", "/payments"): Call(
+        "assistant",
+        "",
+        "payment",
+        {"patient": "<patient>", "on_account": True, "method": "card", "amount": 700},
+    ),
     ("POST", "/payments/{}/refund"): Call("practice_admin", "receipt", "payment", {"reason": "Trop perçu"}),
     ("POST", "/claim-flags/{}/outcome"): Call("insurer_agent", "flag", "flag", {"outcome": "confirmed"}),
     ("POST", "/adherents"): Call("insurer_admin", "", "adherent", INSURED),
@@ -156,6 +162,7 @@ SCENES = {
     ("POST", "/claims/laboratory"), ("POST", "/claims/dental"), ("POST", "/eligibility"), ("POST", "/claims/{}/approve"),
     ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),
     ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
+    ("POST", "/payments/{}/allocate"),
 }  # fmt: skip
 
 

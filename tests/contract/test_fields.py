@@ -48,6 +48,7 @@ REFERENCES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/calendar-tokens"): {"practitioner": "practitioner"},
     ("POST", "/recall-types"): {"appointment_type": "type"},
     ("PATCH", "/recall-types/{}"): {"appointment_type": "type"},
+    ("POST", "/payments"): {"patient": "patient"},
     ("POST", "/instalment-plans"): {"invoice": "issued"},
     ("POST", "/recalls"): {"patient": "patient", "type": "recall_type", "practitioner": "practitioner"},
     ("PATCH", "/recalls/{}"): {"practitioner": "practitioner"},

@@ -6,6 +6,7 @@ from django_filters import rest_framework as filters
 
 from apps.billing.models import Invoice, Payment
 from apps.billing.models.invoices import Payer
+from apps.billing.querysets import PaymentQuerySet
 
 
 class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
@@ -29,15 +30,20 @@ class InvoiceFilter(filters.FilterSet):
 
 
 class PaymentFilter(filters.FilterSet):
-    """By patient, payer, insurer, method and day (`from` and `to`, both inclusive)."""
+    """By patient, payer, insurer, method and day (`from` and `to`, both inclusive); those with money on account."""
 
     patient = filters.UUIDFilter(field_name="patient_id")
     payer = filters.ChoiceFilter(choices=Payer.choices)
     insurer = filters.UUIDFilter(field_name="insurer_id")
     method = filters.ChoiceFilter(choices=Payment.Method.choices)
+    on_account = filters.BooleanFilter(method="filter_on_account")
     vars()["from"] = filters.DateFilter(field_name="received_on", lookup_expr="gte")
     to = filters.DateFilter(field_name="received_on", lookup_expr="lte")
 
     class Meta:
         model = Payment
         fields: tuple[str, ...] = ()
+
+    def filter_on_account(self, rows: PaymentQuerySet, name: str, value: bool) -> PaymentQuerySet:
+        """Keep the payments something is left of, or the others."""
+        return rows.filter(unallocated__gt=0) if value else rows.filter(unallocated__lte=0)

@@ -11,6 +11,7 @@ from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, Payment
 from apps.billing.models.invoices import Payer
 from apps.billing.selectors import InvoiceView, view_of
 from apps.billing.services import LineInput, ShareInput
+from apps.billing.services.account import MOST_INVOICES
 from apps.billing.services.lines import MOST_LINES
 from apps.catalog.models import Act
 from apps.clinical.models import Treatment
@@ -284,6 +285,9 @@ class PaymentInput(serializers.Serializer[Any]):
     amount = serializers.IntegerField(min_value=1, max_value=MOST * 10)
     received_on = serializers.DateField(required=False, allow_null=True)
     reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    on_account = serializers.BooleanField(
+        default=False, help_text="Put on the patient's account what is more than due."
+    )
     currency = serializers.CharField(max_length=3, required=False)
 
     def validate_currency(self, value: str) -> str:
@@ -296,6 +300,53 @@ class PaymentInput(serializers.Serializer[Any]):
         """Drop the currency, which is known to be right."""
         attrs.pop("currency", None)
         return attrs
+
+
+class AccountPaymentInput(serializers.Serializer[Any]):
+    """Money a patient pays without an invoice; `on_account` says that this is meant."""
+
+    patient = VisibleKeyField(Patient)
+    on_account = serializers.BooleanField()
+    method = serializers.ChoiceField(choices=Payment.Method.choices)
+    amount = serializers.IntegerField(min_value=1, max_value=MOST * 10)
+    received_on = serializers.DateField(required=False, allow_null=True)
+    reference = serializers.CharField(max_length=80, required=False, allow_blank=True)
+
+    def validate_on_account(self, value: bool) -> bool:
+        """Refuse a payment that is neither for an invoice nor meant for the account."""
+        if not value:
+            raise serializers.ValidationError(
+                _("A payment without an invoice goes on the patient's account.")
+            )
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Drop the mark, which has said what it is for."""
+        attrs.pop("on_account")
+        return attrs
+
+
+class UseInput(serializers.Serializer[Any]):
+    """An invoice, and how much of it; as much as is due and left when absent."""
+
+    invoice = serializers.UUIDField()
+    amount = serializers.IntegerField(min_value=1, max_value=MOST * 10, required=False, allow_null=True)
+
+
+class AccountUseInput(serializers.Serializer[Any]):
+    """Which invoices are settled with what is left of a payment."""
+
+    invoices = serializers.ListField(child=UseInput(), min_length=1, max_length=MOST_INVOICES)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Say amounts by visible invoice, in one query however many there are."""
+        asked = {row["invoice"]: row.get("amount") for row in attrs["invoices"]}
+        if len(asked) != len(attrs["invoices"]):
+            raise serializers.ValidationError({"invoices": [_("Name each invoice once.")]})
+        seen = Invoice.objects.visible_to(self.context["request"].user).filter(pk__in=list(asked))
+        if seen.count() != len(asked):
+            raise serializers.ValidationError({"invoices": [_("This does not exist.")]})
+        return {"amounts": asked}
 
 
 class AllocationOutput(serializers.Serializer[Any]):

@@ -16,6 +16,8 @@ from rest_framework.response import Response
 
 from apps.billing.api.filters import InvoiceFilter, PaymentFilter
 from apps.billing.api.serializers import (
+    AccountPaymentInput,
+    AccountUseInput,
     CreditInput,
     DraftChangeInput,
     DraftInput,
@@ -40,6 +42,7 @@ from apps.billing.services import (
     structured,
     update_draft,
 )
+from apps.billing.services.account import put_on_account, use_account
 from apps.billing.services.documents import Copy
 from apps.core.api.views import BaseViewSet
 from apps.core.storage import attachment
@@ -183,9 +186,15 @@ class PaymentViewSet(BaseViewSet):
     """Money received."""
 
     queryset = Payment.objects.none()
-    permissions = {"list": "billing.view_payment", "refund": "billing.refund_payment"}
+    permissions = {
+        "list": "billing.view_payment",
+        "retrieve": "billing.view_payment",
+        "create": "billing.add_payment",
+        "allocate": "billing.add_payment",
+        "refund": "billing.refund_payment",
+    }
     serializers = {"list": PaymentOutput, "retrieve": PaymentOutput}
-    inputs = {"refund": RefundInput}
+    inputs = {"create": AccountPaymentInput, "allocate": AccountUseInput, "refund": RefundInput}
     filterset_class = PaymentFilter
 
     def get_queryset(self) -> QuerySet[Payment]:
@@ -195,6 +204,24 @@ class PaymentViewSet(BaseViewSet):
     def list(self, request: Request) -> Response:
         """List payments, newest first."""
         return self.answer_list(self.filter_queryset(self.get_queryset()))
+
+    def retrieve(self, request: Request, pk: Any = None) -> Response:
+        """Return one payment with what it settles."""
+        return self.answer(self.get_object())
+
+    @extend_schema(request=AccountPaymentInput, responses={201: PaymentOutput})
+    def create(self, request: Request) -> Response:
+        """Put money on a patient's account."""
+        payment = put_on_account(actor=self.caller, at=timezone.now(), **self.parsed())
+        return self.answer(self.get_queryset().get(pk=payment.pk), status=201)
+
+    @extend_schema(request=AccountUseInput, responses=PaymentOutput)
+    @action(detail=True, methods=["post"])
+    def allocate(self, request: Request, pk: Any = None) -> Response:
+        """Settle invoices with what is left of a payment on the account."""
+        payment = self.get_object()
+        use_account(actor=self.caller, payment=payment, at=timezone.now(), **self.parsed())
+        return self.answer(self.get_queryset().get(pk=payment.pk))
 
     @extend_schema(request=RefundInput, responses={201: PaymentOutput})
     @action(detail=True, methods=["post"])

@@ -5,12 +5,13 @@ from apps.billing.models.deposits import Deposit
 from apps.billing.models.documents import BillingDocument, RenderJob
 from apps.billing.models.invoices import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.ledger import LedgerRecord, NumberSeries
-from apps.billing.models.payments import Payment, PaymentAllocation
+from apps.billing.models.payments import AccountUse, Payment, PaymentAllocation
 from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 from apps.billing.models.training import TrainingSwitch
 
 __all__ = [
+    "AccountUse",
     "BillingDocument",
     "Closing",
     "Deposit",

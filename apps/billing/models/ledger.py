@@ -50,6 +50,7 @@ class LedgerRecord(PracticeModel):
         CLOSING = "closing", _("closing")
         DEPOSIT = "deposit", _("cheque deposit")
         TRAINING = "training", _("training mode")
+        ACCOUNT_USE = "account_use", _("use of money on account")
 
     sequence = models.PositiveBigIntegerField(_("sequence"))
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)

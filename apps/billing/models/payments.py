@@ -87,6 +87,30 @@ class Payment(PracticeModel):
         ]
 
 
+class AccountUse(PracticeModel):
+    """Money on account that was used for invoices later than it was received: what its ledger record is about.
+
+    Append-only (trigger); its allocations stand in the record.
+    """
+
+    payment = models.ForeignKey(
+        Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="account_uses"
+    )
+    amount = models.BigIntegerField(_("amount"))
+    used_at = models.DateTimeField(_("used at"))
+
+    audit_clear = frozenset("amount used_at".split())
+    objects = BaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("use of money on account")
+        verbose_name_plural = _("uses of money on account")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="billing_accountuse_of_something"),
+        ]
+
+
 class PaymentAllocation(PracticeModel):
     """What a payment, or a credit note, settles of a share; a negative amount takes an earlier one back.
 

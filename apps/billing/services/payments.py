@@ -14,7 +14,7 @@ from apps.billing.states import INVOICE
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.directory.models import Insurer
+from apps.directory.models import Insurer, Practice
 
 
 class Overpayment(DomainError):
@@ -49,26 +49,23 @@ def record_payment(
     amount: int,
     received_on: date | None = None,
     reference: str = "",
+    on_account: bool = False,
     at: datetime,
 ) -> Payment:
     """Record money received for an invoice and settle the payer's share with it.
 
     The invoice is locked and its balance read under the lock: payments in parallel never settle more than is
-    due. Refuses ILLEGAL_TRANSITION (draft, credited), OVERPAYMENT, NO_SUCH_SHARE, CREDIT_NOTE_NOT_PAYABLE.
+    due. What a patient pays beyond it goes on their account, if the caller says so. Refuses ILLEGAL_TRANSITION
+    (draft, credited), OVERPAYMENT, NO_SUCH_SHARE, CREDIT_NOTE_NOT_PAYABLE.
     """
     invoice = locked(invoice)
     if invoice.is_credit_note:
         raise NotPayable
     INVOICE.next_state(invoice.status, "pay", invoice)
-    today = at.astimezone(invoice.practice.zone).date()
-    received_on = received_on or today
-    if amount <= 0:
-        raise InvalidInput(amount=[str(_("An amount is at least one."))])
-    if received_on > today:
-        raise InvalidInput(received_on=[str(_("Money is not received in the future."))])
+    received_on = check_received(invoice.practice, amount, received_on, at)
     owed = shares_owed(invoice, payer, insurer)
     due = sum(balance(share) for share in owed)
-    if amount > due:
+    if amount > due and not (on_account and payer == Payer.PATIENT):
         raise Overpayment(due=due, currency=invoice.currency)
     payment = Payment(
         practice_id=invoice.practice_id,
@@ -96,6 +93,16 @@ def record_payment(
     return payment
 
 
+def check_received(practice: Practice, amount: int, received_on: date | None, at: datetime) -> date:
+    """Return the day money was received, today when none is named; refuse nothing, and money from the future."""
+    today = at.astimezone(practice.zone).date()
+    if amount <= 0:
+        raise InvalidInput(amount=[str(_("An amount is at least one."))])
+    if received_on is not None and received_on > today:
+        raise InvalidInput(received_on=[str(_("Money is not received in the future."))])
+    return received_on or today
+
+
 def shares_owed(invoice: Invoice, payer: str, insurer: Insurer | None) -> list[InvoiceShare]:
     """Return the payer's shares in their order; an insurer need not be named when only one has a share."""
     if payer == Payer.PATIENT and insurer is not None:
@@ -112,9 +119,11 @@ def shares_owed(invoice: Invoice, payer: str, insurer: Insurer | None) -> list[I
     return shares
 
 
-def allocate(payment: Payment, shares: list[InvoiceShare], *, at: datetime) -> list[PaymentAllocation]:
-    """Settle shares in their order with a payment and return the rows, which its ledger record names."""
-    left = payment.amount
+def allocate(
+    payment: Payment, shares: list[InvoiceShare], *, most: int | None = None, at: datetime
+) -> list[PaymentAllocation]:
+    """Settle shares in their order with a payment, or with `most` of it, and return the rows for its ledger record."""
+    left = payment.amount if most is None else most
     rows = []
     for share in shares:
         part = min(left, balance(share))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
@@ -48,9 +50,7 @@ def refund_payment(
         raise InvalidInput(reason=[str(_("A refund says why."))])
     if payment.refunds_id is not None:
         raise RefundNotRefundable
-    invoices = lock_invoices(payment)
-    # Nobody else refunds this payment meanwhile; a payment's own columns never change.
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("practice").get(pk=payment.pk)
+    invoices, payment = hold(payment)
     refunded = -(payment.refunded_by.aggregate(total=Sum("amount"))["total"] or 0)
     left = payment.amount - refunded
     amount = left if amount is None else amount
@@ -84,10 +84,27 @@ def refund_payment(
     return refund
 
 
-def lock_invoices(payment: Payment) -> list[Invoice]:
-    """Lock the invoices a payment settles in the order of their keys, before the payment itself."""
-    keys = payment.allocations.values("share__invoice")
-    return list(Invoice.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+def hold(payment: Payment) -> tuple[list[Invoice], Payment]:
+    """Lock the invoices a payment settles in the order of their keys, then the payment itself.
+
+    Somebody may use what is left of it for a further invoice before the payment is locked: then all locks are given
+    back and taken anew, so that they are always taken in one order.
+    """
+    while True:
+        point = transaction.savepoint()
+        keys = settled_by(payment)
+        invoices = list(Invoice.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+        rows = Payment.objects.select_for_update(of=("self",)).select_related("practice")
+        held: Payment = rows.get(pk=payment.pk)
+        if settled_by(payment) == keys:
+            transaction.savepoint_commit(point)
+            return invoices, held
+        transaction.savepoint_rollback(point)
+
+
+def settled_by(payment: Payment) -> set[UUID]:
+    """Return the keys of the invoices a payment has settled anything of."""
+    return set(payment.allocations.order_by().values_list("share__invoice", flat=True))
 
 
 def take_back(payment: Payment, given_back: int, *, at: datetime) -> list[PaymentAllocation]:
