@@ -194,6 +194,8 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.view_payment": DENTAL,
     "billing.add_payment": DENTAL,
     "billing.refund_payment": MANAGERS,
+    "billing.view_insurertransfer": DENTAL,
+    "billing.add_insurertransfer": DENTAL,
     "billing.view_instalmentplan": DENTAL,
     "billing.add_instalmentplan": BILLERS,
     "billing.change_instalmentplan": BILLERS,

@@ -33,6 +33,7 @@ from apps.billing.models import (
     Closing,
     Deposit,
     InstalmentPlan,
+    InsurerTransfer,
     Invoice,
     LedgerRecord,
     NumberSeries,
@@ -448,6 +449,19 @@ def a_payment(world: World, who: str, n: int) -> Any:
         amount=2500,
         currency="EUR",
         received_on=world.at.date(),
+        recorded_at=world.at,
+    )
+
+
+@makes("billing.insurertransfer")
+def a_transfer(world: World, who: str, n: int) -> Any:
+    return InsurerTransfer.objects.create(
+        practice=world.practice_of(who),
+        insurer=world.insurer,
+        reference=f"VIR {uuid4().hex}",
+        received_on=world.at.date(),
+        amount=2500,
+        currency="EUR",
         recorded_at=world.at,
     )
 

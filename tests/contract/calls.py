@@ -163,6 +163,7 @@ SCENES = {
     ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),
     ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
     ("POST", "/payments/{}/allocate"),
+    ("POST", "/payments/{}/allocate"), ("POST", "/insurer-transfers"),
 }  # fmt: skip
 
 

@@ -244,6 +244,7 @@ class Stage:
 
 
 KINDS = {
+    "bank_transfer": "billing.insurertransfer",
     "absence": "agenda.absence",
     "act": "catalog.act",
     "alert": "patients.alert",

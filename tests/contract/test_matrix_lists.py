@@ -36,6 +36,7 @@ LISTS = {
     "/recall-types": ("", "recall_type"),
     "/quotes": ("", "offer"),
     "/instalment-plans": ("", "plan"),
+    "/insurer-transfers": ("", "bank_transfer"),
     "/invoices": ("", "draft"),
     "/notifications/jobs": ("", "job"),
     "/notifications/logs": ("", "-"),

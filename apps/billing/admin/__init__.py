@@ -10,12 +10,14 @@ from apps.billing.admin.payments import PaymentAdmin
 from apps.billing.admin.plans import InstalmentPlanAdmin
 from apps.billing.admin.quotes import QuoteAdmin
 from apps.billing.admin.treasury import ClosingAdmin, DepositAdmin, TrainingSwitchAdmin
+from apps.billing.admin.transfers import InsurerTransferAdmin
 
 __all__ = [
     "BillingDocumentAdmin",
     "ClosingAdmin",
     "DepositAdmin",
     "InstalmentPlanAdmin",
+    "InsurerTransferAdmin",
     "InvoiceAdmin",
     "LedgerRecordAdmin",
     "NumberSeriesAdmin",

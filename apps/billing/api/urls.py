@@ -9,6 +9,7 @@ from apps.billing.api.plans import InstalmentPlanViewSet
 from apps.billing.api.quotes import QuoteViewSet
 from apps.billing.api.statements import StatementViewSet
 from apps.billing.api.training import TrainingViewSet
+from apps.billing.api.transfers import InsurerTransferViewSet
 from apps.billing.api.views import InvoiceViewSet, PaymentViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -19,6 +20,7 @@ router.register("quotes", QuoteViewSet, basename="quote")
 router.register("closings", ClosingViewSet, basename="closing")
 router.register("training", TrainingViewSet, basename="training")
 router.register("deposits", DepositViewSet, basename="deposit")
+router.register("insurer-transfers", InsurerTransferViewSet, basename="insurer-transfer")
 router.register("accounting", AccountingViewSet, basename="accounting")
 router.register("statements", StatementViewSet, basename="statement")
 urlpatterns = router.urls

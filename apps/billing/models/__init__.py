@@ -9,6 +9,7 @@ from apps.billing.models.payments import AccountUse, Payment, PaymentAllocation
 from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 from apps.billing.models.training import TrainingSwitch
+from apps.billing.models.transfers import InsurerTransfer
 
 __all__ = [
     "AccountUse",
@@ -17,6 +18,7 @@ __all__ = [
     "Deposit",
     "Instalment",
     "InstalmentPlan",
+    "InsurerTransfer",
     "Invoice",
     "InvoiceItem",
     "InvoiceShare",

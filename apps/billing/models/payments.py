@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.models.deposits import Deposit
 from apps.billing.models.invoices import Invoice, InvoiceShare, Payer
 from apps.billing.models.salts import new_salt
+from apps.billing.models.transfers import InsurerTransfer
 from apps.billing.querysets import PaymentQuerySet
 from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
@@ -59,6 +60,16 @@ class Payment(PracticeModel):
     salt = models.CharField(max_length=32, default=new_salt, editable=False)
     is_training = models.BooleanField(_("specimen"), default=False, editable=False)
 
+    transfer = models.ForeignKey(
+        InsurerTransfer,
+        verbose_name=_("insurer's transfer"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="payments",
+        editable=False,
+    )
+
     audit_clear = frozenset("payer method amount currency received_on recorded_at is_training".split())
     objects = PaymentQuerySet.as_manager()
 
@@ -83,6 +94,10 @@ class Payment(PracticeModel):
             models.CheckConstraint(
                 condition=Q(deposit__isnull=True) | Q(method="cheque"),
                 name="billing_payment_deposit_of_cheques",
+            ),
+            models.CheckConstraint(
+                condition=Q(transfer__isnull=True) | Q(payer="insurer", method="transfer"),
+                name="billing_payment_transfer_of_insurers",
             ),
         ]
 

@@ -39,6 +39,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             (gettext_noop("Quotes"), "request_quote", "billing", "quote"),
             (gettext_noop("Invoices"), "receipt_long", "billing", "invoice"),
             (gettext_noop("Payments"), "payments", "billing", "payment"),
+            (gettext_noop("Insurers' transfers"), "account_balance", "billing", "insurertransfer"),
             (gettext_noop("Instalment plans"), "calendar_clock", "billing", "instalmentplan"),
             (gettext_noop("Cheque deposits"), "account_balance", "billing", "deposit"),
             (gettext_noop("Closings"), "lock_clock", "billing", "closing"),

@@ -1,0 +1,45 @@
+"""Reads of insurers' transfers: what each paid, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Prefetch, QuerySet
+
+from apps.billing.models import InsurerTransfer, Invoice, InvoiceShare, Payment
+from apps.core.scope import Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class TransferLine:
+    """What a transfer paid of one invoice, and what the insurer still owes of it."""
+
+    payment: Payment
+    invoice: Invoice
+    balance: int
+
+
+def transfers_for(*, viewer: Viewer, with_lines: bool = True) -> QuerySet[InsurerTransfer]:
+    """Return the transfers the viewer sees, newest first; with lines in a constant number of queries."""
+    rows: QuerySet[InsurerTransfer] = InsurerTransfer.objects.visible_to(viewer).select_related("insurer")
+    rows = rows.annotate(invoices=Count("payments")).order_by("-received_on", "-id")
+    if not with_lines:
+        return rows
+    shares = InvoiceShare.objects.with_balance().select_related("invoice")
+    payments = (
+        Payment.objects.visible_to(viewer)
+        .select_related("patient")
+        .prefetch_related("allocations", Prefetch("allocations__share", queryset=shares))
+    )
+    return rows.prefetch_related(Prefetch("payments", queryset=payments))
+
+
+def lines_of(transfer: InsurerTransfer) -> Sequence[TransferLine]:
+    """Arrange the lines of a transfer loaded with them, in the order of the invoices' numbers; runs no query."""
+    lines = []
+    for payment in transfer.payments.all():
+        shares = {row.share_id: row.share for row in payment.allocations.all()}
+        invoice = next(iter(shares.values())).invoice
+        lines.append(TransferLine(payment, invoice, sum(share.balance for share in shares.values())))
+    return sorted(lines, key=lambda line: (str(line.invoice.number), line.payment.pk))
