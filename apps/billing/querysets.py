@@ -110,6 +110,16 @@ class InstalmentPlanQuerySet(OfInvoiceQuerySet):
         return self.order_by("-id")
 
 
+class InvoiceReminderQuerySet(OfInvoiceQuerySet):
+    """Reminders of unpaid invoices."""
+
+    path = "invoice__"
+
+    def newest_first(self) -> Self:
+        """Order by creation, which the time-ordered key tells."""
+        return self.order_by("-id")
+
+
 class InvoiceItemQuerySet(BaseQuerySet[Any]):
     """Lines of invoices."""
 

@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from apps.billing.services.deciding import expire_quotes
 from apps.billing.services.documents import RENDER_TASK, render_documents
-from apps.core.scope import SystemActor
-
-CLOCK = SystemActor("billing-clock")
+from apps.billing.services.reminders import send_reminders
+from apps.billing.services.settlement import CLOCK
 
 
 @shared_task(name=RENDER_TASK, queue="documents", time_limit=600, soft_time_limit=570)
@@ -24,3 +23,9 @@ def render_due(**_: Any) -> int:
 def expire_due_quotes(**_: Any) -> int:
     """Close the quotes whose validity ended."""
     return expire_quotes(actor=CLOCK, at=timezone.now())
+
+
+@shared_task(name="billing.send_reminders", queue="events", time_limit=900, soft_time_limit=870)
+def send_due_reminders(**_: Any) -> int:
+    """Remind patients of what they owe."""
+    return send_reminders(actor=CLOCK, at=timezone.now())

@@ -199,6 +199,89 @@ _QUOTE = Message(
     ),
 )
 
+_BILL_REMINDER = Message(
+    key="billing.reminder",
+    label=_("Reminder of an unpaid invoice"),
+    required=("number", "amount"),
+    optional=("date", "first_name"),
+    sample={"number": "FA-2026-000042", "amount": "86,76 €", "date": "24/11/2026", "first_name": "Camille"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Facture {{ number }} à régler",
+            body="Bonjour {{ first_name }},\n\n"
+            "Sauf erreur de notre part, il reste {{ amount }} à régler sur la facture {{ number }} du {{ date }}.\n\n"
+            "Si votre règlement est déjà parti, ne tenez pas compte de ce message. "
+            "Pour toute question ou pour convenir d'un échéancier : {{ practice_phone }}.\n\n"
+            "Cordialement,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Invoice {{ number }} is unpaid",
+            body="Hello {{ first_name }},\n\n"
+            "Unless we are mistaken, {{ amount }} of invoice {{ number }} of {{ date }} is still to be paid.\n\n"
+            "If your payment is on its way, please ignore this message. "
+            "If you have any question, or would like to pay in instalments: {{ practice_phone }}.\n\n"
+            "Kind regards,\n{{ practice_name }}",
+        ),
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : il reste {{ amount }} à régler sur la facture {{ number }}. "
+            "Une question ? {{ practice_phone }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: {{ amount }} of invoice {{ number }} is still to be paid. "
+            "Any question? {{ practice_phone }}",
+        ),
+    ),
+)
+
+_LAST_BILL_REMINDER = Message(
+    key="billing.last_reminder",
+    label=_("Last reminder of an unpaid invoice"),
+    required=("number", "amount"),
+    optional=("date", "first_name"),
+    sample={"number": "FA-2026-000042", "amount": "86,76 €", "date": "24/11/2026", "first_name": "Camille"},
+    wordings=(
+        Wording(
+            "email",
+            "fr",
+            subject="Dernier rappel : facture {{ number }}",
+            body="Bonjour {{ first_name }},\n\n"
+            "Malgré nos rappels, {{ amount }} restent dus sur la facture {{ number }} du {{ date }}. "
+            "Merci de les régler dans les huit jours, ou de nous appeler pour trouver une solution : "
+            "{{ practice_phone }}.\n\n"
+            "Cordialement,\n{{ practice_name }}",
+        ),
+        Wording(
+            "email",
+            "en",
+            subject="Last reminder: invoice {{ number }}",
+            body="Hello {{ first_name }},\n\n"
+            "In spite of our reminders, {{ amount }} of invoice {{ number }} of {{ date }} is still due. "
+            "Please pay within eight days, or call us so that we find a solution: {{ practice_phone }}.\n\n"
+            "Kind regards,\n{{ practice_name }}",
+        ),
+        Wording(
+            "sms",
+            "fr",
+            body="{{ practice_name }} : dernier rappel, {{ amount }} restent dus sur la facture {{ number }}. "
+            "Appelez-nous : {{ practice_phone }}",
+        ),
+        Wording(
+            "sms",
+            "en",
+            body="{{ practice_name }}: last reminder, {{ amount }} of invoice {{ number }} is still due. "
+            "Please call {{ practice_phone }}",
+        ),
+    ),
+)
+
 _INVITATION = Message(
     key="account.invitation",
     label=_("Invitation of a user"),
@@ -375,6 +458,8 @@ MESSAGES: Final[Mapping[str, Message]] = {
         _RECALL,
         _INVOICE,
         _QUOTE,
+        _BILL_REMINDER,
+        _LAST_BILL_REMINDER,
         _INVITATION,
         _PASSWORD_RESET,
         _LOGIN_CODE,

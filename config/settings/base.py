@@ -181,6 +181,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=1, minute=10),
         "options": {"queue": "documents"},
     },
+    "remind-of-invoices": {
+        "task": "billing.send_reminders",
+        "schedule": crontab(minute=25),
+        "options": {"queue": "events", "expires": 3600},
+    },
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 30.0, "options": {"queue": "events"}},
     "purge-idempotency": {
         "task": "core.purge_idempotency",

@@ -32,9 +32,11 @@ from apps.billing.models import (
     BillingDocument,
     Closing,
     Deposit,
+    DunningPolicy,
     InstalmentPlan,
     InsurerTransfer,
     Invoice,
+    InvoiceReminder,
     LedgerRecord,
     NumberSeries,
     Payment,
@@ -451,6 +453,25 @@ def a_payment(world: World, who: str, n: int) -> Any:
         received_on=world.at.date(),
         recorded_at=world.at,
     )
+
+
+@makes("billing.invoicereminder")
+def a_bill_reminder(world: World, who: str, n: int) -> Any:
+    invoice = an_invoice(world, who, n)
+    return InvoiceReminder.objects.create(
+        practice=invoice.practice,
+        invoice=invoice,
+        level=1,
+        channel="email",
+        amount=2500,
+        queued_at=world.at,
+        message=uuid4(),
+    )
+
+
+@makes("billing.dunningpolicy")
+def a_dunning_policy(world: World, who: str, n: int) -> Any:
+    return DunningPolicy.objects.get_or_create(practice=world.practice_of(who))[0]
 
 
 @makes("billing.insurertransfer")

@@ -192,8 +192,8 @@ class TestUseAccount:
             return len(seen)
 
         one, ten = queries(rows[:1]), queries(rows[1:])
-        # Each invoice: its shares, its allocation with the entry of the audit, its balance and its status.
-        assert (ten - one) / 9 <= 9
+        # Each invoice: its shares, its allocation, its balance and status with their audit entries, its waiting reminders.
+        assert (ten - one) / 9 <= 12
 
 
 @pytest.mark.django_db

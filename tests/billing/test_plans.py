@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.billing.instalments import Due, evenly, settled_of
@@ -50,6 +50,7 @@ class TestEvenly:
             Due(date(2027, 3, 31), 3333),
         ]
 
+    @settings(deadline=None)
     @given(amount=amounts, count=st.integers(1, 60), months=st.integers(1, 12))
     def test_re_adds(self, amount, count, months):
         dues = evenly(amount, count, date(2027, 1, 31), months)
@@ -63,6 +64,7 @@ class TestSettledOf:
         assert settled_of([100, 100, 100], paid=130, credited=90) == [100, 30, 90]
         assert settled_of([100, 100, 100], paid=0, credited=250) == [50, 100, 100]
 
+    @settings(deadline=None)
     @given(
         parts=st.lists(amounts, min_size=1, max_size=12),
         paid=st.integers(0, 10**10),
@@ -274,8 +276,8 @@ class TestCancelPlan:
             execute(statement)
 
 
-@pytest.mark.django_db
-class TestLate:
+class TestLateness:
+    @settings(deadline=None)
     @given(data=st.data())
     def test_in_the_database_means_late_on_the_page(self, data):
         """Compare the SQL condition with the computation over drawn amounts."""
@@ -289,6 +291,9 @@ class TestLate:
 
         assert late == said
 
+
+@pytest.mark.django_db
+class TestLate:
     def test_lists_late_plans_of_issued_invoices(self, agree, patient, practitioner, ben, invoice, at):
         late = agree(3000, 6000)
         draft = make_draft(practitioner, patient, at, 9000)

@@ -164,6 +164,7 @@ SCENES = {
     ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
     ("POST", "/payments/{}/allocate"),
     ("POST", "/payments/{}/allocate"), ("POST", "/insurer-transfers"),
+    ("POST", "/payments/{}/allocate"), ("POST", "/dunning-policy"), ("POST", "/insurer-transfers"),
 }  # fmt: skip
 
 

@@ -244,6 +244,7 @@ class Stage:
 
 
 KINDS = {
+    "bill_reminder": "billing.invoicereminder",
     "bank_transfer": "billing.insurertransfer",
     "absence": "agenda.absence",
     "act": "catalog.act",

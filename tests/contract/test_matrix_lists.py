@@ -36,6 +36,8 @@ LISTS = {
     "/recall-types": ("", "recall_type"),
     "/quotes": ("", "offer"),
     "/instalment-plans": ("", "plan"),
+    "/invoice-reminders": ("", "bill_reminder"),
+    "/dunning-policy": ("", "-"),
     "/insurer-transfers": ("", "bank_transfer"),
     "/invoices": ("", "draft"),
     "/notifications/jobs": ("", "job"),

@@ -19,8 +19,8 @@ class BillingDocumentAdmin(ServiceModelAdmin):
     list_display = ("number", "kind", "language", "making", "size", "copies", "duplicates", "rendered_at")
     list_filter = ("kind", "language", "job__state")
     list_select_related = ("invoice", "quote", "job")
-    search_fields = ("invoice__number", "quote__number")
-    search_help_text = _("Number of the invoice or quote")
+    search_fields = ("invoice__number", "quote__number", "receipt_number")
+    search_help_text = _("Number of the invoice, quote or receipt")
     ordering = ("-pk",)
     fields = (
         ("number", "kind", "language"),
@@ -39,7 +39,7 @@ class BillingDocumentAdmin(ServiceModelAdmin):
     @display(description=_("number"), ordering="invoice__number")
     def number(self, obj: BillingDocument) -> str:
         """Return the number of the invoice or quote."""
-        return str(obj.subject.number)
+        return obj.number
 
     @display(description=_("making"), ordering="job__state")
     def making(self, obj: BillingDocument) -> str:
@@ -56,8 +56,9 @@ class BillingDocumentAdmin(ServiceModelAdmin):
         """Return a link to the file."""
         if not obj.is_rendered:
             return "–"
-        name = "billing_quote_pdf" if obj.quote_id else "billing_invoice_pdf"
-        url = reverse(f"{self.admin_site.name}:{name}", args=[obj.quote_id or obj.invoice_id])
+        name = "quote" if obj.quote_id else "payment" if obj.payment_id else "invoice"
+        subject = obj.quote_id or obj.payment_id or obj.invoice_id
+        url = reverse(f"{self.admin_site.name}:billing_{name}_pdf", args=[subject])
         return format_html('<a href="{}">{}</a>', url, obj.file_name)
 
 

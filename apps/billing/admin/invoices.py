@@ -23,6 +23,7 @@ from apps.billing.admin.inlines import (
     IssuedShareInline,
 )
 from apps.billing.admin.languages import LanguageChoiceMixin
+from apps.billing.admin.reminders import ReminderInline
 from apps.billing.admin.sharing import shares_table
 from apps.billing.models import Invoice, InvoiceShare
 from apps.billing.models.invoices import Payer
@@ -39,6 +40,7 @@ from apps.billing.services import (
     send_document,
     update_draft,
 )
+from apps.billing.services.reminders import remind
 from apps.core.admin import ServiceModelAdmin, service_action
 from apps.core.storage import attachment
 from apps.directory.models import Practitioner
@@ -81,7 +83,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     search_help_text = _("Number, or name of the patient")
     autocomplete_fields = ("patient",)
     ordering = ("-pk",)
-    actions = ("issue_chosen", "send_chosen", "credit_chosen")
+    actions = ("issue_chosen", "send_chosen", "remind_chosen", "credit_chosen")
     fields = ("patient", "practitioner", "language")
     date_hierarchy = None
 
@@ -104,6 +106,17 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         return str(
             _("Queued for sending.") if sent else _("Not sent: there is no address, or no contact is wanted.")
         )
+
+    @service_action(
+        _("Remind the patient"),
+        "billing.add_invoicereminder",
+        when=lambda row: row.status in OWED and not row.is_credit_note,
+        icon="notification_important",
+    )
+    def remind_chosen(self, request: HttpRequest, obj: Invoice) -> str:
+        """Queue the next reminder of what the patient owes."""
+        reminder = remind(actor=self.actor(request), invoice=obj, at=timezone.now())
+        return str(_("Reminder no. %(level)s is queued.") % {"level": reminder.level})
 
     @service_action(
         _("Credit the whole rest"),
@@ -132,7 +145,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Edit the lines of a draft, show those of an issued document."""
         if obj is None or obj.is_draft:
             return (DraftItemInline, DraftShareInline)
-        return (IssuedItemInline, IssuedShareInline)
+        return (IssuedItemInline, IssuedShareInline, ReminderInline)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for little; show totals and links once there is something."""

@@ -6,9 +6,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
@@ -17,12 +20,14 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from apps.billing.admin.amounts import MoneyText, read, shown
 from apps.billing.models import Invoice, Payment, PaymentAllocation
 from apps.billing.models.invoices import Payer
-from apps.billing.services import record_payment, refund_payment
+from apps.billing.services import hand_out, record_payment, refund_payment
 from apps.billing.services.account import put_on_account, use_account_for_oldest
+from apps.billing.services.documents import receipt_of
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline, service_action
 from apps.core.admin.forms import RefusableForm
 from apps.core.errors import InvalidInput
-from apps.patients.models import Patient
+from apps.core.storage import attachment
+from apps.patients.models import Language, Patient
 
 
 class PaymentForm(RefusableForm):
@@ -155,13 +160,13 @@ class PaymentAdmin(ServiceModelAdmin):
             ("payer", "insurer"),
             ("method", "shown_amount", "on_account"),
             ("received_on", "reference"),
-            "recorded_at",
+            ("recorded_at", "receipt"),
         )
         return ((None, {"fields": facts}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the amount as people read it."""
-        return () if obj is None else ("shown_amount", "on_account")
+        return () if obj is None else ("shown_amount", "on_account", "receipt")
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Show what an existing payment settles."""
@@ -201,6 +206,38 @@ class PaymentAdmin(ServiceModelAdmin):
             reference=data["reference"],
             at=timezone.now(),
         )
+
+    # --- files
+
+    def get_urls(self) -> Any:
+        """Add the address of the receipt."""
+        own = path(
+            "<path:object_id>/pdf/", self.admin_site.admin_view(self.pdf_view), name="billing_payment_pdf"
+        )
+        return [own, *super().get_urls()]
+
+    def pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Hand the receipt out; it is made when it is first asked for, and the copy is counted and audited."""
+        payment = self.visible_object(request, object_id)
+        if not self.has_view_permission(request, payment):
+            raise PermissionDenied
+        asked = request.GET.get("language", "")
+        language = asked if asked in Language.values else ""
+        actor = self.actor(request)
+        document = receipt_of(actor=actor, payment=payment, language=language, at=timezone.now())
+        if not document.is_rendered:
+            self.message_user(request, _("The file is being made. Try again in a moment."))
+            return HttpResponseRedirect(self.page("change", payment.pk))
+        copy = hand_out(actor=actor, document=document)
+        headers = {"Content-Disposition": attachment(copy.file_name)}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
+
+    @display(description=_("receipt"))
+    def receipt(self, obj: Payment) -> str:
+        """Return links to the receipt in each language."""
+        url = self.page("pdf", obj.pk)
+        links = ((f"{url}?language={code}", label) for code, label in Language.choices)
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
     def object_label(self, obj: Payment) -> str:
         """Return amount and day."""

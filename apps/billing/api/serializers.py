@@ -378,6 +378,12 @@ class PaymentOutput(serializers.ModelSerializer[Payment]):
         read_only_fields = fields
 
 
+class ReceiptQuery(serializers.Serializer[Any]):
+    """In which language; the patient's own when absent."""
+
+    language = serializers.ChoiceField(choices=Language.choices, required=False)
+
+
 class RefundInput(serializers.Serializer[Any]):
     """How much goes back (everything that is left when absent), how, and why."""
 

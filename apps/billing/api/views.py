@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.billing.api.filters import InvoiceFilter, PaymentFilter
+from apps.billing.api.reminders import ReminderOutput
 from apps.billing.api.serializers import (
     AccountPaymentInput,
     AccountUseInput,
@@ -24,6 +25,7 @@ from apps.billing.api.serializers import (
     InvoiceOutput,
     PaymentInput,
     PaymentOutput,
+    ReceiptQuery,
     RefundInput,
     RenderingOutput,
 )
@@ -43,8 +45,10 @@ from apps.billing.services import (
     update_draft,
 )
 from apps.billing.services.account import put_on_account, use_account
-from apps.billing.services.documents import Copy
+from apps.billing.services.documents import Copy, receipt_of
+from apps.billing.services.reminders import remind
 from apps.core.api.views import BaseViewSet
+from apps.core.errors import InvalidInput
 from apps.core.storage import attachment
 
 
@@ -61,11 +65,17 @@ class InvoiceViewSet(BaseViewSet):
         "issue": "billing.issue_invoice",
         "credit": "billing.credit_invoice",
         "payments": "billing.add_payment",
+        "remind": "billing.add_invoicereminder",
         "pdf": "billing.view_invoice",
         "facturx": "billing.view_invoice",
         "duplicate": "billing.view_invoice",
     }
-    serializers = {"list": InvoiceOutput, "retrieve": InvoiceOutput, "payments": PaymentOutput}
+    serializers = {
+        "list": InvoiceOutput,
+        "retrieve": InvoiceOutput,
+        "payments": PaymentOutput,
+        "remind": ReminderOutput,
+    }
     inputs = {
         "create": DraftInput,
         "partial_update": DraftChangeInput,
@@ -134,6 +144,13 @@ class InvoiceViewSet(BaseViewSet):
         payment = record_payment(actor=self.caller, invoice=invoice, at=timezone.now(), **given)
         return self.answer(payments_for(viewer=self.caller).get(pk=payment.pk), 201, "payments")
 
+    @extend_schema(request=None, responses={201: ReminderOutput})
+    @action(detail=True, methods=["post"])
+    def remind(self, request: Request, pk: Any = None) -> Response:
+        """Remind the patient of what they owe, a level further than the last time."""
+        reminder = remind(actor=self.caller, invoice=self.get_object(), at=timezone.now())
+        return self.answer(reminder, 201, "remind")
+
     @extend_schema(
         responses={
             (200, "application/pdf"): OpenApiTypes.BINARY,
@@ -191,6 +208,7 @@ class PaymentViewSet(BaseViewSet):
         "retrieve": "billing.view_payment",
         "create": "billing.add_payment",
         "allocate": "billing.add_payment",
+        "pdf": "billing.view_payment",
         "refund": "billing.refund_payment",
     }
     serializers = {"list": PaymentOutput, "retrieve": PaymentOutput}
@@ -200,6 +218,10 @@ class PaymentViewSet(BaseViewSet):
     def get_queryset(self) -> QuerySet[Payment]:
         """Return what the caller sees."""
         return payments_for(viewer=self.caller)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Filter lists only: a receipt's query says its language."""
+        return queryset if self.action == "pdf" else super().filter_queryset(queryset)
 
     def list(self, request: Request) -> Response:
         """List payments, newest first."""
@@ -231,3 +253,31 @@ class PaymentViewSet(BaseViewSet):
         given = self.parsed()
         refund = refund_payment(actor=self.caller, payment=payment, at=timezone.now(), **given)
         return self.answer(self.get_queryset().get(pk=refund.pk), status=201)
+
+    @extend_schema(
+        parameters=[ReceiptQuery],
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            202: OpenApiResponse(RenderingOutput, description="Still being made: ask again in a moment."),
+        },
+    )
+    @action(detail=True, methods=["get"])
+    def pdf(self, request: Request, pk: Any = None) -> HttpResponse | Response:
+        """Return the receipt; it is made when it is first asked for, and each copy is counted and audited."""
+        payment = self.get_object()
+        asked = ReceiptQuery(data=request.query_params)
+        unknown = set(request.query_params) - set(asked.fields)
+        if unknown:
+            raise InvalidInput(**{name: ["?"] for name in unknown})
+        asked.is_valid(raise_exception=True)
+        document = receipt_of(actor=self.caller, payment=payment, at=timezone.now(), **asked.validated_data)
+        if not document.is_rendered:
+            body = {"job": str(document.job.pk), "status": document.job.state}
+            return Response(body, status=202, headers={"Retry-After": "2"})
+        copy = hand_out(actor=self.caller, document=document)
+        headers = {"Content-Disposition": attachment(copy.file_name), "ETag": f'"{copy.sha256}"'}
+        return HttpResponse(copy.data, content_type=copy.content_type, headers=headers)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Take any Accept header for the file, whose refusals are JSON like all others."""
+        return super().perform_content_negotiation(request, force=force or self.action == "pdf")

@@ -17,11 +17,11 @@ BEGIN
     SELECT coalesce(sum(amount), 0) INTO used FROM billing_paymentallocation WHERE payment_id = NEW.payment_id;
     IF used > received + given_back THEN
         RAISE EXCEPTION 'a payment of % would settle %', received + given_back, used
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'billing_allocation_within_payment';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'billing_allocation_within_what_was_received';
     END IF;
     RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER billing_allocation_within_payment AFTER INSERT ON billing_paymentallocation
+CREATE CONSTRAINT TRIGGER billing_allocation_within_what_was_received AFTER INSERT ON billing_paymentallocation
     FOR EACH ROW WHEN (NEW.payment_id IS NOT NULL AND NEW.amount > 0) EXECUTE FUNCTION billing_refuse_overuse();
 CREATE TRIGGER billing_accountuse_kept BEFORE UPDATE OR DELETE ON billing_accountuse
     FOR EACH ROW EXECUTE FUNCTION billing_refuse();

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.models.invoices import Invoice
+from apps.billing.models.payments import Payment
 from apps.billing.models.quotes import Quote
 from apps.core.jobs import LeasedJob
 from apps.core.models import PracticeModel
@@ -20,6 +21,7 @@ class BillingDocument(PracticeModel):
         INVOICE = "invoice", _("invoice")
         CREDIT_NOTE = "credit_note", _("credit note")
         QUOTE = "quote", _("quote")
+        RECEIPT = "receipt", _("receipt")
 
     invoice = models.ForeignKey(
         Invoice,
@@ -37,6 +39,16 @@ class BillingDocument(PracticeModel):
         blank=True,
         related_name="documents",
     )
+    payment = models.ForeignKey(
+        Payment,
+        verbose_name=_("payment"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="documents",
+    )
+    # A payment has no number of its own: its receipt takes the one it has in the accounts.
+    receipt_number = models.CharField(_("receipt number"), max_length=24, blank=True)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     language = models.CharField(_("language"), max_length=2)
     storage_key = models.CharField(_("storage key"), max_length=120, unique=True)
@@ -60,10 +72,30 @@ class BillingDocument(PracticeModel):
             models.UniqueConstraint(fields=["invoice", "kind"], name="billing_document_once"),
             models.UniqueConstraint(fields=["quote"], name="billing_document_quote_once"),
             models.CheckConstraint(
-                condition=Q(kind="quote", quote__isnull=False, invoice__isnull=True)
-                | Q(~Q(kind="quote"), quote__isnull=True, invoice__isnull=False),
+                condition=Q(
+                    kind="quote",
+                    quote__isnull=False,
+                    invoice__isnull=True,
+                    payment__isnull=True,
+                    receipt_number="",
+                )
+                | Q(
+                    ~Q(receipt_number=""),
+                    kind="receipt",
+                    payment__isnull=False,
+                    invoice__isnull=True,
+                    quote__isnull=True,
+                )
+                | Q(
+                    ~Q(kind__in=["quote", "receipt"]),
+                    invoice__isnull=False,
+                    quote__isnull=True,
+                    payment__isnull=True,
+                    receipt_number="",
+                ),
                 name="billing_document_of_one",
             ),
+            models.UniqueConstraint(fields=["payment", "language"], name="billing_document_receipt_once"),
             models.CheckConstraint(
                 condition=Q(rendered_at__isnull=True, sha256="", size__isnull=True)
                 | Q(~Q(sha256=""), rendered_at__isnull=False, size__isnull=False),
@@ -79,11 +111,16 @@ class BillingDocument(PracticeModel):
     @property
     def file_name(self) -> str:
         """Name of the downloaded file: the document's number."""
-        return f"{self.subject.number}.pdf"
+        return f"{self.number}.pdf"
+
+    @property
+    def number(self) -> str:
+        """Number it is called by."""
+        return self.receipt_number or str(self.subject.number)
 
     @property
     def subject(self) -> Invoice | Quote:
-        """What it is the file of."""
+        """What it is the file of, a receipt excepted."""
         found = self.quote or self.invoice
         if found is None:
             raise ValueError("a document without a subject")

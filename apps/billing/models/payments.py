@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.models.bank_transfers import InsurerTransfer
 from apps.billing.models.deposits import Deposit
 from apps.billing.models.invoices import Invoice, InvoiceShare, Payer
 from apps.billing.models.salts import new_salt
-from apps.billing.models.transfers import InsurerTransfer
 from apps.billing.querysets import PaymentQuerySet
 from apps.core.models import PracticeModel
 from apps.core.querysets import BaseQuerySet
@@ -124,6 +124,11 @@ class AccountUse(PracticeModel):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="billing_accountuse_of_something"),
         ]
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it was practised with."""
+        return self.payment.is_training
 
 
 class PaymentAllocation(PracticeModel):

@@ -14,12 +14,14 @@ from apps.billing.services.ledger import append
 from apps.billing.services.payments import (
     NotPayable,
     Overpayment,
+    SpecimenMixed,
     allocate,
     balance,
     check_received,
     shares_owed,
 )
 from apps.billing.services.settlement import settle
+from apps.billing.services.training import is_training
 from apps.billing.states import INVOICE
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
@@ -66,6 +68,7 @@ def put_on_account(
         received_on=check_received(practice, amount, received_on, at),
         recorded_at=at,
         reference=reference.strip(),
+        is_training=is_training(practice.pk),
     )
     payment.clean_fields(exclude=["practice", "patient"])
     payment.save()
@@ -81,7 +84,7 @@ def use_account(
 
     The invoices are locked in the order of their keys, then the payment: nobody uses or refunds it meanwhile. Refuses
     ACCOUNT_EXCEEDED, OVERPAYMENT, INVOICE_OF_ANOTHER_PATIENT, ILLEGAL_TRANSITION, CREDIT_NOTE_NOT_PAYABLE,
-    NO_SUCH_SHARE.
+    NO_SUCH_SHARE, SPECIMEN_MIXED.
     """
     if not 1 <= len(amounts) <= MOST_INVOICES or any(
         part is not None and part < 1 for part in amounts.values()
@@ -112,7 +115,7 @@ def use_account(
     allocations = [row for _i, shares, part in parts for row in allocate(payment, shares, most=part, at=at)]
     for invoice, _shares, part in parts:
         if part:
-            settle(invoice)
+            settle(invoice, at=at)
     append(kind=LedgerRecord.Kind.ACCOUNT_USE, row=use, allocations=allocations, at=at)
     return use
 
@@ -124,6 +127,8 @@ def usable(payment: Payment, invoice: Invoice) -> list[InvoiceShare]:
     INVOICE.next_state(invoice.status, "pay", invoice)
     if invoice.patient_id != payment.patient_id:
         raise InvoiceOfAnotherPatient(invoice=str(invoice.pk))
+    if invoice.is_training != payment.is_training:
+        raise SpecimenMixed(invoice=str(invoice.number))
     return shares_owed(invoice, payment.payer, payment.insurer)
 
 

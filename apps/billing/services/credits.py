@@ -84,7 +84,7 @@ def credit_invoice(
             if part
         ]
     )
-    settle(invoice)
+    settle(invoice, at=at)
     if invoice.status == Invoice.Status.CREDITED:
         invoice.items.filter(treatment__isnull=False).update(holds_treatment=False)
     return finish(note, Invoice.Status.ISSUED, items, owed, moved, at=at)

@@ -13,9 +13,10 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.facturx import FILE_NAME, xml_of
-from apps.billing.models import BillingDocument, Invoice, Quote, RenderJob
+from apps.billing.models import BillingDocument, Invoice, LedgerRecord, Payment, Quote, RenderJob
 from apps.billing.rendering import Duplicate, load, render_pdf
 from apps.billing.rendering_quotes import load_quote, render_quote
+from apps.billing.rendering_receipts import load_receipt, render_receipt
 from apps.core.errors import DomainError
 from apps.core.jobs import LeaseLost, claim_due, enqueue, mark_done, mark_failed
 from apps.core.money import format_money
@@ -141,6 +142,8 @@ def render(document: BillingDocument, duplicate: Duplicate | None = None) -> byt
     """Return the bytes of a document, or of a duplicate of it."""
     if document.kind == BillingDocument.Kind.QUOTE:
         return render_quote(load_quote(document, duplicate))
+    if document.kind == BillingDocument.Kind.RECEIPT:
+        return render_receipt(load_receipt(document, duplicate))
     return render_pdf(load(document, duplicate))
 
 
@@ -219,6 +222,36 @@ def document_of(invoice: Invoice) -> BillingDocument:
     return document
 
 
+@service("billing.document.request_receipt")
+def receipt_of(*, actor: Viewer, payment: Payment, language: str = "", at: datetime) -> BillingDocument:
+    """Return a payment's or refund's receipt in a language, the patient's own when none is named.
+
+    It is asked for the first time here: most payments need none. The payment's lock makes two callers get one file.
+    """
+    payment = Payment.objects.select_for_update(of=("self",)).select_related("patient").get(pk=payment.pk)
+    language = language or payment.patient.language
+    found: BillingDocument | None = (
+        BillingDocument.objects.select_related("job").filter(payment=payment, language=language).first()
+    )
+    if found is not None:
+        return found
+    document = BillingDocument(
+        practice_id=payment.practice_id,
+        payment=payment,
+        kind=BillingDocument.Kind.RECEIPT,
+        language=language,
+        receipt_number=number_of(payment),
+    )
+    return request_file(document, at=at)
+
+
+def number_of(payment: Payment) -> str:
+    """Return the number a payment has in the accounts: its place in the chain, which specimens have none in."""
+    records = LedgerRecord.objects.filter(practice_id=payment.practice_id, object_id=payment.pk)
+    place = records.values_list("sequence", flat=True).first()
+    return f"RG-{place:06d}" if place else "RG-SPECIMEN"
+
+
 def document_of_quote(quote: Quote) -> BillingDocument:
     """Return an issued quote's document; refuses QUOTE_NOT_ISSUED."""
     if quote.is_draft:
@@ -252,7 +285,7 @@ def make_duplicate(*, actor: Viewer, document: BillingDocument, at: datetime) ->
     document.save(update_fields=["duplicates", "updated_at"])
     made_on = at.astimezone(document.practice.zone).date()
     data = render(document, Duplicate(document.duplicates, made_on, document.sha256))
-    name = f"{document.subject.number}-duplicata-{document.duplicates}.pdf".replace("/", "-")
+    name = f"{document.number}-duplicata-{document.duplicates}.pdf".replace("/", "-")
     return Copy(data, name, CONTENT_TYPE, hashlib.sha256(data).hexdigest())
 
 

@@ -31,6 +31,13 @@ class NoSuchShare(DomainError):
     message = _("This insurer has no share of this invoice.")
 
 
+class SpecimenMixed(DomainError):
+    """What is practised with and what counts never settle each other."""
+
+    code = "SPECIMEN_MIXED"
+    message = _("Specimens of the training mode and real documents do not settle each other.")
+
+
 class NotPayable(DomainError):
     """A credit note is not paid, it is refunded."""
 
@@ -83,7 +90,7 @@ def record_payment(
     payment.clean_fields(exclude=["practice", "patient", "insurer"])
     payment.save()
     settled = allocate(payment, owed, at=at)
-    settle(invoice)
+    settle(invoice, at=at)
     append(
         kind=LedgerRecord.Kind.PAYMENT,
         row=payment,

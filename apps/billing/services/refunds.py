@@ -74,7 +74,7 @@ def refund_payment(
     refund.save()
     taken = take_back(payment, refunded + amount, at=at)
     for invoice in invoices:
-        settle(invoice)
+        settle(invoice, at=at)
     append(
         kind=LedgerRecord.Kind.REFUND,
         row=refund,

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from apps.billing.models import Invoice, InvoiceShare
+from apps.core.scope import SystemActor
+from apps.notifications.services import cancel_for
+
+REMINDER_CAUSE: Final = "billing.reminder"
+CLOCK: Final = SystemActor("billing-clock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,15 @@ def shares_of(invoice: Invoice) -> list[InvoiceShare]:
     return list(invoice.shares.all().with_balance().order_by("position"))
 
 
-def settle(invoice: Invoice) -> None:
-    """Bring a locked invoice's status up to what its shares say."""
-    status = status_of(invoice, summed(shares_of(invoice)))
+def settle(invoice: Invoice, *, at: datetime) -> None:
+    """Bring a locked invoice's status up to what its shares say; once the patient owes nothing, no reminder leaves."""
+    shares = shares_of(invoice)
+    status = status_of(invoice, summed(shares))
     if status != invoice.status:
         invoice.status = status
         invoice.save(update_fields=["status", "updated_at"])
+    if summed([share for share in shares if share.insurer_id is None]).balance <= 0:
+        cancel_for(actor=CLOCK, cause_type=REMINDER_CAUSE, cause_id=invoice.pk, at=at)
 
 
 def summed(shares: Sequence[InvoiceShare]) -> Settled:

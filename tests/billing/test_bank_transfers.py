@@ -10,15 +10,15 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.billing.bank_transfers import lines_of, transfers_for
 from apps.billing.models import InsurerTransfer, LedgerRecord, Payment
 from apps.billing.services import ShareInput, credit_invoice, record_payment
-from apps.billing.services.transfers import (
+from apps.billing.services.bank_transfers import (
     TransferDoesNotAddUp,
     TransferExists,
     TransferRefused,
     record_transfer,
 )
-from apps.billing.transfers import lines_of, transfers_for
 from apps.billing.verification import verify_practice
 from apps.core.errors import InvalidInput
 from tests.admin.conftest import browser

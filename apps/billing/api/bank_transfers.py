@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.billing.api.serializers import MOST, PatientBrief
+from apps.billing.bank_transfers import TransferLine, lines_of, transfers_for
 from apps.billing.models import InsurerTransfer, Invoice
-from apps.billing.services.transfers import MOST_LINES, record_transfer
-from apps.billing.transfers import TransferLine, lines_of, transfers_for
+from apps.billing.services.bank_transfers import MOST_LINES, record_transfer
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField
 from apps.core.api.views import BaseViewSet
 from apps.directory.models import Insurer
@@ -63,7 +63,8 @@ class TransferReport(TransferOutput):
     @extend_schema_field(TransferLineOutput(many=True))
     def get_lines(self, transfer: InsurerTransfer) -> Any:
         """Return the lines in the order of their numbers."""
-        return TransferLineOutput(lines_of(transfer), many=True, context=self.context).data
+        lines: Any = lines_of(transfer)
+        return TransferLineOutput(lines, many=True, context=self.context).data
 
 
 class TransferLineInput(serializers.Serializer[Any]):

@@ -22,8 +22,16 @@ from apps.billing.models import (
 )
 from apps.billing.models.invoices import Payer
 from apps.billing.services.ledger import append
-from apps.billing.services.payments import NoSuchShare, NotPayable, Overpayment, balance, check_received
+from apps.billing.services.payments import (
+    NoSuchShare,
+    NotPayable,
+    Overpayment,
+    SpecimenMixed,
+    balance,
+    check_received,
+)
 from apps.billing.services.settlement import status_of, summed
+from apps.billing.services.training import is_training
 from apps.billing.states import INVOICE
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
@@ -80,7 +88,7 @@ def record_transfer(
 
     The invoices are locked in the order of their keys and read in a constant number of queries; the chain gets one
     record for each payment. Refuses TRANSFER_EXISTS, TRANSFER_MISMATCH, and TRANSFER_REFUSED with the lines at fault
-    (OVERPAYMENT, NO_SUCH_SHARE, ILLEGAL_TRANSITION, CREDIT_NOTE_NOT_PAYABLE).
+    (OVERPAYMENT, NO_SUCH_SHARE, ILLEGAL_TRANSITION, CREDIT_NOTE_NOT_PAYABLE, SPECIMEN_MIXED).
     """
     reference = " ".join(reference.split())
     check_asked(reference, amounts)
@@ -96,7 +104,7 @@ def record_transfer(
             recorded_at=at,
         )
     )
-    lines = lines_of(practice, insurer, amounts)
+    lines = lines_of(transfer, amounts)
     total = sum(line.amount for line in lines)
     if total != amount:
         raise TransferDoesNotAddUp(amount=amount, total=total, currency=practice.currency)
@@ -134,10 +142,11 @@ def keep(transfer: InsurerTransfer) -> InsurerTransfer:
     return transfer
 
 
-def lines_of(practice: Practice, insurer: Insurer, amounts: Mapping[UUID, int | None]) -> list[Paid]:
+def lines_of(transfer: InsurerTransfer, amounts: Mapping[UUID, int | None]) -> list[Paid]:
     """Lock the invoices and return what is paid of each; collect everything that is wrong before refusing."""
+    practising = is_training(transfer.practice_id)
     rows = Invoice.objects.select_for_update(of=("self",)).select_related("patient")
-    invoices = list(rows.filter(practice=practice, pk__in=list(amounts)).order_by("pk"))
+    invoices = list(rows.filter(practice=transfer.practice_id, pk__in=list(amounts)).order_by("pk"))
     if len(invoices) != len(amounts):
         raise InvalidInput(lines=[str(_("This does not exist."))])
     shares: dict[UUID, list[InvoiceShare]] = defaultdict(list)
@@ -146,7 +155,9 @@ def lines_of(practice: Practice, insurer: Insurer, amounts: Mapping[UUID, int | 
     lines, wrong = [], []
     for invoice in invoices:
         try:
-            lines.append(line_of(invoice, shares[invoice.pk], insurer, amounts[invoice.pk]))
+            if invoice.is_training != practising:
+                raise SpecimenMixed
+            lines.append(line_of(invoice, shares[invoice.pk], transfer.insurer, amounts[invoice.pk]))
         except DomainError as refusal:
             wrong.append(fault_of(invoice, refusal))
     if wrong:
@@ -195,6 +206,7 @@ def payment_of(transfer: InsurerTransfer, line: Paid) -> Payment:
         recorded_at=transfer.recorded_at,
         reference=transfer.reference,
         transfer=transfer,
+        is_training=line.invoice.is_training,
     )
 
 

@@ -18,9 +18,9 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import MoneyText, read, shown
+from apps.billing.bank_transfers import lines_of, transfers_for
 from apps.billing.models import InsurerTransfer, Invoice
-from apps.billing.services.transfers import record_transfer
-from apps.billing.transfers import lines_of, transfers_for
+from apps.billing.services.bank_transfers import record_transfer
 from apps.core.admin import ServiceModelAdmin
 from apps.core.admin.forms import RefusableForm
 from apps.core.errors import InvalidInput
