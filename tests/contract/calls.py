@@ -162,8 +162,6 @@ SCENES = {
     ("POST", "/claims/laboratory"), ("POST", "/claims/dental"), ("POST", "/eligibility"), ("POST", "/claims/{}/approve"),
     ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),
     ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
-    ("POST", "/payments/{}/allocate"),
-    ("POST", "/payments/{}/allocate"), ("POST", "/insurer-transfers"),
     ("POST", "/payments/{}/allocate"), ("POST", "/dunning-policy"), ("POST", "/insurer-transfers"),
 }  # fmt: skip
 
