@@ -70,7 +70,7 @@ EXPECTED: dict[str, Row] = {
     "billing.invoice": Row(DENTAL, "ana dora cleo", "ana dora cleo", "ana dora cleo"),
     "billing.payment": Row(DENTAL, DENTAL),
     "billing.invoicereminder": Row(DENTAL),
-    "billing.dunningpolicy": Row(DENTAL, "", "dora"),
+    "billing.dunningpolicy": Row(DENTAL, "dora", "dora"),
     "billing.insurertransfer": Row(DENTAL, DENTAL),
     "billing.instalmentplan": Row(DENTAL, "ana dora cleo"),
     "billing.billingdocument": Row(DENTAL),
