@@ -5,17 +5,38 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanSwitchWidget
 
-from apps.catalog.models import Act, PracticeFee, Tariff, VatCode
+from apps.catalog.importer import BadFile
+from apps.catalog.models import Act, FavouriteAct, PracticeFee, Tariff, VatCode
+from apps.catalog.official import MOST_BYTES, OfficialReport, import_official
 from apps.catalog.selectors import TARIFF_CURRENCY, acts_with_prices, search_acts
-from apps.catalog.services import set_practice_fee
+from apps.catalog.services import set_favourite, set_practice_fee
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
 from apps.core.money import format_money
+
+MOST_LINES = 500
+OUTCOMES = {
+    "new": _("new"),
+    "changed": _("changed"),
+    "same": _("unchanged"),
+    "unknown": _("unknown act"),
+    "wrong": _("wrong line"),
+}
+
+
+def shown_lines(report: OfficialReport | None) -> list[Any]:
+    """Return the lines worth reading: all but those that change nothing, some hundreds at most."""
+    lines = report.lines if report is not None else ()
+    return [line for line in lines if line.outcome != "same"][:MOST_LINES]
 
 
 def money(amount: int | None, currency: str = TARIFF_CURRENCY) -> str:
@@ -73,7 +94,10 @@ class ActAdmin(ServiceModelAdmin):
     inlines = (TariffInline,)
     ordering = ("category", "code", "pk")
     fieldsets = (
-        (None, {"fields": ("code", "code_system", "label_fr", "label_en", "category", "is_active")}),
+        (
+            None,
+            {"fields": ("code", "code_system", "label_fr", "label_en", "category", "family", "is_active")},
+        ),
         (
             _("Where and how long"),
             {"fields": ("requires_tooth", "tooth_rule", "min_surfaces", "max_surfaces", "duration_minutes")},
@@ -175,9 +199,108 @@ class VatCodeAdmin(ServiceModelAdmin):
         return f"{vat_code.rate_bp / 100:g} %"
 
 
+@admin.register(FavouriteAct)
+class FavouriteActAdmin(ServiceModelAdmin):
+    """Acts kept at hand, by one practitioner or by the practice."""
+
+    create_service = set_favourite
+    delete_service = set_favourite
+    list_display = ("act", "act_label", "practitioner_name")
+    list_select_related = ("act", "practitioner")
+    search_fields = ("act__code", "act__search_text")
+    autocomplete_fields = ("act",)
+    fields = ("act", "practitioner")
+    ordering = ("act__code", "pk")
+
+    def delete_model(self, request: HttpRequest, obj: FavouriteAct) -> None:
+        """Keep it at hand no longer."""
+        set_favourite(
+            actor=self.actor(request),
+            practice=obj.practice,
+            act=obj.act,
+            practitioner=obj.practitioner,
+            favourite=False,
+        )
+
+    def object_label(self, obj: FavouriteAct) -> str:
+        """Code and name of the act."""
+        return f"{obj.act.code} · {obj.act.label}"
+
+    @admin.display(description=_("name"))
+    def act_label(self, favourite: FavouriteAct) -> str:
+        """Name of the act."""
+        return favourite.act.label
+
+    @admin.display(description=_("practitioner"))
+    def practitioner_name(self, favourite: FavouriteAct) -> str:
+        """Whose it is."""
+        found = favourite.practitioner
+        return found.display_name if found is not None else str(_("the whole practice"))
+
+
+class OfficialForm(forms.Form):
+    """The file of official tariffs, and whether it is written."""
+
+    file = forms.FileField(label=_("file of tariffs (CSV)"), widget=UnfoldAdminFileFieldWidget)
+    write = forms.BooleanField(
+        label=_("write the tariffs"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Without it the page only shows what would happen."),
+    )
+
+    def clean_file(self) -> bytes:
+        """Read the file."""
+        given = self.cleaned_data["file"]
+        if given.size > MOST_BYTES:
+            raise forms.ValidationError(_("The file is larger than 20 MB."))
+        content: bytes = given.read()
+        return content
+
+
 @admin.register(Tariff)
 class TariffAdmin(ServiceModelAdmin):
-    """Dated prices of acts."""
+    """Dated prices of acts, and the import of the official ones by the platform's administrator."""
+
+    actions_list = ("official",)
+
+    def has_official_permission(self, request: HttpRequest) -> bool:
+        """Let those import who may."""
+        return bool(request.user.has_perm("catalog.import_tariff"))
+
+    @action(
+        description=_("Import official tariffs"),
+        url_path="official",
+        permissions=["official"],
+        icon="upload_file",
+    )
+    def official(self, request: HttpRequest) -> HttpResponse:
+        """Show what a file would change, then write it when asked to."""
+        report: OfficialReport | None = None
+        form = OfficialForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                report = import_official(
+                    actor=self.actor(request),
+                    content=form.cleaned_data["file"],
+                    dry_run=not form.cleaned_data["write"],
+                )
+            except BadFile as refusal:
+                form.add_error("file", str(refusal))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Import official tariffs"),
+            "form": form,
+            "report": report,
+            "counts": [(name, report.count(key)) for key, name in OUTCOMES.items()] if report else [],
+            "rows": [
+                (line, OUTCOMES[line.outcome], money(line.before), money(line.after))
+                for line in shown_lines(report)
+            ],
+            "most": MOST_LINES,
+        }
+        return TemplateResponse(request, "admin/catalog_official.html", context)
 
     list_display = ("act", "valid_from", "valid_to", "shown_price", "basket")
     list_filter = ("basket", "act__category")

@@ -1,7 +1,7 @@
 """Which prosthesis of a basket with less to pay could replace another one.
 
 The law wants the alternative without remainder, else with a moderate one, shown beside every dearer prosthesis. The
-official nomenclature does not say which acts stand for each other: the first words of the French label do.
+official nomenclature does not say which acts stand for each other: the family of an act does.
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ from apps.catalog.selectors import NoTariff, PricedAct, acts_with_prices, priced
 from apps.catalog.teeth import check_location
 from apps.core.errors import DomainError
 from apps.core.money import apply_rate
-from apps.core.text import fold
 from apps.directory.models import Practice
 
 B = Tariff.Basket
-# The longest beginning that fits names the family.
-FAMILIES: Final = (
-    "couronne provisoire", "couronne", "inlay-core", "bridge", "prothese amovible complete", "prothese amovible",
-)  # fmt: skip
 RANKS: Final = {B.RAC0: 0, B.RAC_MODERE: 1, B.LIBRE: 2}
 
 
@@ -35,14 +30,6 @@ class Alternative:
     priced: PricedAct
 
 
-def family_of(act: Act) -> str:
-    """Return what kind of prosthesis an act is; nothing for other care."""
-    if not act.category.startswith("prosthetics"):
-        return ""
-    label = fold(act.label_fr)
-    return next((name for name in FAMILIES if label.startswith(fold(name))), "")
-
-
 def refund_of(price: int, found: PricedAct) -> int:
     """Return what the mandatory scheme refunds of a price: the base times the rate, never more than is asked."""
     return min(price, apply_rate(found.brss, found.rate_bp))
@@ -50,7 +37,7 @@ def refund_of(price: int, found: PricedAct) -> int:
 
 def candidates(*, practice: Practice, on: date) -> list[Alternative]:
     """Return the prostheses of the baskets with nothing or little left to pay; three queries however many."""
-    rows = Act.objects.active().filter(category__startswith="prosthetics")
+    rows = Act.objects.active().exclude(family="")
     found = []
     for act in acts_with_prices(rows.order_by("code"), practice=practice, on=on):
         fee, tariff = next(iter(act.fees_here), None), next(iter(act.tariffs_now), None)
@@ -67,13 +54,13 @@ def alternative_to(
     *, act: Act, price: int, found: PricedAct, tooth: str, among: Sequence[Alternative]
 ) -> Alternative | None:
     """Return the alternative of the better basket that leaves the patient less to pay on this tooth, if any."""
-    family, left = family_of(act), price - refund_of(price, found)
-    if not family or left <= 0 or found.basket not in RANKS:
+    left = price - refund_of(price, found)
+    if not act.family or left <= 0 or found.basket not in RANKS:
         return None
     fitting = [
         other
         for other in among
-        if family_of(other.act) == family
+        if other.act.family == act.family
         and RANKS[B(other.priced.basket)] < RANKS[B(found.basket)]
         and other.priced.price < price
         and fits(other.act, tooth)

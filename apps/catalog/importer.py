@@ -32,7 +32,7 @@ REQUIRED: Final = (
     "code code_system label_fr label_en category default_price_eur brss_eur amo_rate_pct basket price_cap_eur "
     "requires_tooth tooth_rule min_surfaces max_surfaces duration_min vat_code consumables"
 ).split()
-OPTIONAL: Final = ("code_confidence", "amount_confidence", "note")
+OPTIONAL: Final = ("code_confidence", "amount_confidence", "note", "family")
 CODES: Final = {
     "CCAM": re.compile(r"[A-HJ-NP-Z]{4}[0-9]{3}"),
     "NGAP": re.compile(r"[A-Z][A-Z0-9]{0,9}"),
@@ -178,6 +178,9 @@ def read_row(line: int, values: dict[str, str], reading: Reading, seen: dict[str
         "amount_confidence": cells.choice("amount_confidence", Act.Confidence.values, Act.Confidence.U),
         "note": cells.text("note", 300, required=False),
     }
+    if "family" in values:
+        # A file that does not know families leaves those that are known alone.
+        act["family"] = cells.choice("family", Act.Family.values)
     act["tooth_rule"] = cells.tooth_rule(str(act["requires_tooth"]))
     cells.surfaces(act)
     act["search_text"] = fold(f"{code} {act['label_fr']} {act['label_en']}")

@@ -15,6 +15,7 @@ from apps.catalog.querysets import ActQuerySet, CatalogueQuerySet, TariffQuerySe
 from apps.catalog.teeth import validate_tooth_rule
 from apps.core.models import BaseModel, PracticeModel
 from apps.core.querysets import BaseQuerySet
+from apps.directory.models import Practitioner
 
 upper_code = RegexValidator(r"^[A-Z0-9][A-Z0-9_-]*$", _("A code is written in capitals and digits."))
 
@@ -79,6 +80,16 @@ class Act(BaseModel):
         AESTHETIC = "aesthetic", _("aesthetic care")
         GOODS = "goods", _("goods")
 
+    class Family(models.TextChoices):
+        NONE = "", _("none")
+        CROWN_TEMPORARY = "crown_temporary", _("temporary crown")
+        CROWN = "crown", _("crown")
+        INLAY_CORE = "inlay_core", _("inlay core")
+        BRIDGE = "bridge", _("bridge")
+        DENTURE_COMPLETE = "denture_complete", _("complete denture")
+        DENTURE_BOTH = "denture_both", _("complete dentures, both arches")
+        DENTURE_PARTIAL = "denture_partial", _("partial denture")
+
     class Location(models.TextChoices):
         NO = "no", _("none")
         YES = "yes", _("a tooth")
@@ -98,6 +109,14 @@ class Act(BaseModel):
     label_fr = models.CharField(_("name in French"), max_length=200)
     label_en = models.CharField(_("name in English"), max_length=200)
     category = models.CharField(_("category"), max_length=24, choices=Category)
+    family = models.CharField(
+        _("family"),
+        max_length=20,
+        choices=Family,
+        blank=True,
+        default=Family.NONE,
+        help_text=_("On quotes, prostheses of one family are alternatives to each other."),
+    )
     requires_tooth = models.CharField(
         _("location asked for"), max_length=8, choices=Location, default=Location.NO
     )
@@ -133,8 +152,8 @@ class Act(BaseModel):
     search_text = models.TextField(editable=False, default="")
 
     audit_clear = frozenset(
-        "code code_system label_fr label_en category requires_tooth tooth_rule min_surfaces max_surfaces duration_minutes "
-        "consumables code_confidence amount_confidence note is_active search_text".split()
+        "code code_system label_fr label_en category family requires_tooth tooth_rule min_surfaces max_surfaces "
+        "duration_minutes consumables code_confidence amount_confidence note is_active search_text".split()
     )
     objects = ActQuerySet.as_manager()
 
@@ -193,6 +212,7 @@ class Tariff(BaseModel):
     class Meta:
         verbose_name = _("tariff")
         verbose_name_plural = _("tariffs")
+        permissions = [("import_tariff", _("Can import the official tariffs"))]
         indexes = [models.Index(fields=["act", "-valid_from"], name="catalog_tariff_by_date")]
         constraints = [
             models.CheckConstraint(
@@ -243,3 +263,34 @@ class PracticeFee(PracticeModel):
 
     def __str__(self) -> str:
         return f"practice-fee:{self.pk}"
+
+
+class FavouriteAct(PracticeModel):
+    """An act kept at hand, by one practitioner or by the whole practice (no practitioner)."""
+
+    act = models.ForeignKey(Act, verbose_name=_("act"), on_delete=models.CASCADE, related_name="favourites")
+    practitioner = models.ForeignKey(
+        Practitioner,
+        verbose_name=_("practitioner"),
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Empty: of the whole practice."),
+    )
+
+    audit_clear = frozenset({"act", "practitioner"})
+    objects = BaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("favourite act")
+        verbose_name_plural = _("favourite acts")
+        default_permissions = ("add", "delete", "view")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["practice", "act", "practitioner"],
+                name="catalog_favourite_once",
+                nulls_distinct=False,
+                violation_error_message=_("This act is a favourite already."),
+            )
+        ]

@@ -19,9 +19,22 @@ class CatalogueQuerySet(BaseQuerySet[Any]):
 class ActQuerySet(CatalogueQuerySet):
     """Acts of the catalogue."""
 
+    def favourites_of(self, practice_id: Any, practitioner_id: Any) -> Self:
+        """Return the favourites of a practice and of one of its practitioners."""
+        return self.filter(pk__in=favourites(practice_id, practitioner_id).values("act"))
+
     def active(self) -> Self:
         """Return the acts in use."""
         return self.filter(is_active=True)
+
+
+def favourites(practice_id: Any, practitioner_id: Any) -> Any:
+    """Return the rows that make acts favourites for somebody: the practice's, and their own."""
+    # The models stand on this module.
+    from apps.catalog.models import FavouriteAct
+
+    own = Q(practitioner__isnull=True) | Q(practitioner__isnull=False, practitioner=practitioner_id)
+    return FavouriteAct.objects.filter(own, practice=practice_id)
 
 
 class TariffQuerySet(CatalogueQuerySet):

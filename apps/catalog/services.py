@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from apps.catalog.models import Act, PracticeFee, VatCode
+from apps.catalog.models import Act, FavouriteAct, PracticeFee, VatCode
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.directory.models import Practice
+from apps.directory.models import Practice, Practitioner
 
 VAT_CODES: Final = (
     {
@@ -72,3 +72,23 @@ def set_practice_fee(*, actor: Viewer, practice: Practice, act: Act, price: int 
     fee.full_clean()
     fee.save()
     return fee
+
+
+@service("catalog.favourite.set")
+def set_favourite(
+    *,
+    actor: Viewer,
+    practice: Practice,
+    act: Act,
+    practitioner: Practitioner | None = None,
+    favourite: bool = True,
+) -> FavouriteAct | None:
+    """Keep an act at hand for a practitioner, or for the whole practice without one; or no longer. Twice is once."""
+    # Two people may tick the same act at once: the practice's row decides who is first.
+    Practice.objects.select_for_update(of=("self",)).get(pk=practice.pk)
+    row = FavouriteAct.objects.filter(practice=practice, act=act, practitioner=practitioner).first()
+    if not favourite:
+        if row is not None:
+            row.delete()
+        return None
+    return row or FavouriteAct.objects.create(practice=practice, act=act, practitioner=practitioner)

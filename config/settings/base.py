@@ -307,6 +307,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AbsenceKindEnum": "apps.agenda.models.Absence.Kind",
         "AlertKindEnum": "apps.patients.models.Alert.Kind",
+        "ActFamilyEnum": "apps.catalog.models.Act.Family",
         "AppointmentStatusEnum": "apps.agenda.models.Appointment.Status",
         "ConfidenceEnum": "apps.catalog.models.Act.Confidence",
         "ConsentChannelEnum": "apps.patients.models.ConsentForm.Channel",

@@ -33,6 +33,7 @@ def make_crowns() -> dict[str, Act]:
                 label_fr=label,
                 label_en=f"{label} (en)",
                 category="prosthetics_fixed",
+                family="crown_temporary" if code == "HBLD490" else "crown",
                 requires_tooth="yes",
                 tooth_rule=rule,
                 duration_minutes=60,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,10 @@ from apps.billing.services.lines import price_line
 from apps.billing.services.shares import ShareInput, build_shares
 from apps.core.models import new_id
 from apps.directory.models import Insurer
+from tests.figures import FULL, figure
 
 amounts = st.integers(0, 100_000_000)
+RUNS = 10_000 if FULL else 1000
 
 
 @st.composite
@@ -37,8 +40,12 @@ def vat_by_hand(inclusive, rate_bp):
     return int(net), inclusive - int(net)
 
 
+@pytest.mark.figures
 class TestAmounts:
-    @settings(max_examples=1000, deadline=None)
+    def test_that_many_runs_are_made(self):
+        figure("billing_sums_hold_in_hypothesis_runs", 2 * RUNS, "10,000 each in full")
+
+    @settings(max_examples=RUNS, deadline=None)
     @given(items=st.lists(lines(), max_size=30), cuts=st.lists(st.integers(0, 10_000), max_size=4))
     def test_lines_total_and_shares_are_one_sum(self, items, cuts):
         invoice = Invoice(practice_id=new_id(), currency="EUR")
@@ -60,7 +67,7 @@ class TestAmounts:
         for item in items:
             assert (item.net_amount, item.vat_amount) == vat_by_hand(item.total_amount, item.vat_rate_bp)
 
-    @settings(max_examples=1000, deadline=None)
+    @settings(max_examples=RUNS, deadline=None)
     @given(data=st.data(), owed=st.lists(amounts, min_size=1, max_size=5))
     def test_a_credit_never_takes_more_from_a_share_than_is_left(self, data, owed):
         shares = [

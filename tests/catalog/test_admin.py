@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from apps.catalog.models import PracticeFee
+from apps.catalog.models import PracticeFee, Tariff
 
 
 @pytest.fixture
@@ -54,3 +54,32 @@ class TestActs:
         page = browser(ana).get(reverse("admin:catalog_act_change", args=[catalogue["HBLD634"].pk]))
         assert page.status_code == 200
         assert "515,00" in page.content.decode()
+
+
+class TestOfficialTariffs:
+    ADDRESS = "/admin/catalog/tariff/official/"
+
+    def post(self, browser, who, text, **form):
+        from django.core.files.uploadedfile import SimpleUploadedFile
+
+        return browser(who).post(
+            self.ADDRESS, {"file": SimpleUploadedFile("ccam.csv", text.encode()), **form}
+        )
+
+    def test_shows_what_a_file_would_do_then_writes_it(self, browser, root, catalogue):
+        text = "code;tarif;date_debut\nHBJD001;45,20;2026-07-01\nZZZZ001;1;2026-07-01\n"
+        assert browser(root).get(self.ADDRESS).status_code == 200
+
+        page = self.post(browser, root, text).content.decode()
+        assert "45,20" in page
+        assert "ZZZZ001" in page
+        assert Tariff.objects.filter(act__code="HBJD001").count() == 1
+        self.post(browser, root, text, write="on")
+        assert Tariff.objects.filter(act__code="HBJD001").count() == 2
+
+    def test_says_what_is_wrong_with_a_file(self, browser, root, catalogue):
+        assert "date_debut" in self.post(browser, root, "code;tarif\n").content.decode()
+
+    def test_is_the_platform_s(self, browser, dora, catalogue):
+        assert browser(dora).get(self.ADDRESS).status_code == 403
+        assert self.post(browser, dora, "code;tarif;date_debut\n").status_code == 403

@@ -51,6 +51,7 @@ CALLS = {
     ("POST", "/rooms"): Call("practice_admin", "", "room", {"name": "Salle bleue"}),
     ("PATCH", "/rooms/{}"): Call("practice_admin", "room", "room", {"name": "Salle bleue"}),
     ("PATCH", "/insurers/{}"): Call("insurer_admin", "insurer", "insurer", {"name": "Mutuelle du Pont"}),
+    ("PATCH", "/acts/{}/favourite"): Call("practitioner", "act", "act", {"favourite": True}),
     ("PATCH", "/acts/{}/fee"): Call("practice_admin", "act", "act", {"price": 4200}),
     ("POST", "/notifications/templates"): Call(
         "practice_admin",
@@ -158,6 +159,9 @@ SCENES = {
     ("POST", "/recalls/{}/attempts"), ("POST", "/quotes"), ("POST", "/quotes/{}/accept"), ("POST", "/closings"),
     ("POST", "/deposits"), ("POST", "/training"), ("POST", "/quotes/{}/send"), ("POST", "/patients/{}/break-glass"),
     ("PATCH", "/contracts/{}/members/{}"), ("PATCH", "/patients/{}/coverages/{}"),
+    ("POST", "/invoices/{}/adjust"),
+    ("POST", "/reconciliations"), ("POST", "/reconciliations/{}/pay"), ("POST", "/reconciliations/{}/cancel"),
+    ("POST", "/reconciliation-lines/{}/dispute"), ("POST", "/reconciliation-lines/{}/resolve"),
     ("POST", "/claims/pharmacy"), ("POST", "/claims/consultation"), ("POST", "/claims/hospitalization"),
     ("POST", "/claims/laboratory"), ("POST", "/claims/dental"), ("POST", "/eligibility"), ("POST", "/claims/{}/approve"),
     ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),

@@ -28,9 +28,20 @@ class ActFilter(filters.FilterSet):
         choices=[("true", "true"), ("false", "false")], coerce=lambda value: value == "true"
     )
 
+    favourite = filters.TypedChoiceFilter(
+        choices=[("true", "true")],
+        method="of_mine",
+        label="`true`: the caller's favourites and the practice's.",
+    )
+
     class Meta:
         model = Act
         fields: tuple[str, ...] = ()
+
+    def of_mine(self, rows: Any, name: str, value: Any) -> Any:
+        """Keep the favourites."""
+        user: Any = getattr(self.request, "user", None)
+        return rows.favourites_of(user.practice_id, user.practitioner_id)
 
     def by_words(self, rows: Any, name: str, value: str) -> Any:
         """Search and rank."""

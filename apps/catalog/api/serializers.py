@@ -21,6 +21,13 @@ class FeeInput(serializers.Serializer[Any]):
     )
 
 
+class FavouriteInput(serializers.Serializer[Any]):
+    """Whether the act is kept at hand, by the caller or by the whole practice."""
+
+    favourite = serializers.BooleanField()
+    whole_practice = serializers.BooleanField(default=False)
+
+
 class ConsumableOutput(serializers.Serializer[Any]):
     """An article an act uses up."""
 
@@ -45,19 +52,29 @@ class ActOutput(serializers.ModelSerializer[Act]):
     basket = serializers.SerializerMethodField()
     currency = serializers.SerializerMethodField()
 
+    favourite = serializers.SerializerMethodField()
+
     class Meta:
         model = Act
         fields = (
-            "id", "code", "code_system", "label", "label_fr", "label_en", "category", "requires_tooth", "tooth_rule",
-            "min_surfaces", "max_surfaces", "duration_minutes", "currency", "price", "tariff_price", "practice_fee", "brss",
-            "rate_bp", "cap", "basket", "vat_code", "vat_rate_bp", "vat_needs_reason", "consumables", "code_confidence",
-            "amount_confidence", "note", "is_active",
+            "id", "code", "code_system", "label", "label_fr", "label_en", "category", "family",
+            "requires_tooth", "tooth_rule", "min_surfaces", "max_surfaces", "duration_minutes", "currency", "price",
+            "tariff_price", "practice_fee", "brss", "rate_bp", "cap", "basket", "vat_code", "vat_rate_bp",
+            "vat_needs_reason", "consumables", "code_confidence", "amount_confidence", "note", "is_active", "favourite",
         )  # fmt: skip
 
     def tariff(self, act: Act) -> Tariff | None:
         """Return the tariff of the day, which prices in euro only."""
         rows: list[Tariff] = getattr(act, "tariffs_now", [])
         return rows[0] if rows and self.get_currency(act) == TARIFF_CURRENCY else None
+
+    @extend_schema_field(serializers.ChoiceField(choices=["mine", "practice", "no"]))
+    def get_favourite(self, act: Act) -> str:
+        """Whose favourite it is: the caller's own counts first."""
+        rows = getattr(act, "favourites_here", [])
+        if any(row.practitioner_id for row in rows):
+            return "mine"
+        return "practice" if rows else "no"
 
     @extend_schema_field(serializers.CharField())
     def get_currency(self, act: Act) -> str:
