@@ -21,6 +21,7 @@ from apps.demo.diary import Diary
 from apps.demo.houses import PASSWORD, DentalHouse, build_accounts, build_dental_houses, build_network
 from apps.demo.money import Till
 from apps.demo.names import national_id, person
+from apps.demo.payers import build_payers
 from apps.demo.progress import Progress
 from apps.directory.models import Insurer
 from apps.patients.models import Patient
@@ -29,6 +30,7 @@ from apps.patients.services import register_patient
 ACTOR = SystemActor("demo")
 PATIENTS = (75, 45)
 INVOICES = (50, 30)
+PAYER_STEPS = 79
 ALLERGIES = ("Pénicilline", "Latex", "Ibuprofène")
 
 
@@ -66,6 +68,17 @@ class Command(BaseCommand):
                 random=random,
                 now=now,
             )
+        bar = Progress("payer network", PAYER_STEPS)
+        build_payers(
+            insurers=insurers,
+            head=people["ines"],
+            houses=houses,
+            providers=providers,
+            random=Random(options["seed"]),  # noqa: S311 - repeatable data, not secrets
+            now=now,
+            step=bar,
+        )
+        bar.finish()
         self.stdout.write(
             f"{Patient.objects.count()} patients, {Appointment.objects.count()} appointments, "
             f"{Invoice.objects.count()} invoices. Password of every login: {PASSWORD}"
