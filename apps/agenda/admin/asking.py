@@ -80,7 +80,6 @@ class AskingAdmin(ServiceModelAdmin):
     """A page with further form pages; each is a method `<name>_page(request, obj)`."""
 
     form_pages: ClassVar[tuple[FormPage, ...]] = ()
-    change_form_outer_before_template = "admin/agenda_buttons.html"
 
     def get_urls(self) -> Any:
         """Add one address per form page."""
