@@ -1,4 +1,4 @@
-"""Double entries from the ledger: one per issued document, payment, refund and deposit, in the order of the chain.
+"""Double entries from the ledger: one per issued document, payment, refund, deposit and transfer, in the order of the chain.
 
 Patients stand in them as the number of their file, insurers as their code: the tax office is told no name
 (professional secrecy), and no label says what care it was.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import chain
 from typing import Final
@@ -16,7 +16,15 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from apps.billing.models import Deposit, Invoice, InvoiceItem, InvoiceShare, LedgerRecord, Payment
+from apps.billing.models import (
+    Deposit,
+    Invoice,
+    InvoiceItem,
+    InvoiceShare,
+    LedgerRecord,
+    Payment,
+    ShareTransfer,
+)
 from apps.billing.models.invoices import Payer
 from apps.catalog.models import Act
 from apps.core.clock import start_of_day
@@ -122,6 +130,7 @@ class Book:
     shares: dict[UUID, list[InvoiceShare]]
     payments: dict[UUID, Payment]
     deposits: dict[UUID, Deposit]
+    transfers: dict[UUID, ShareTransfer]
 
     @classmethod
     def of(cls, batch: Sequence[LedgerRecord]) -> Book:
@@ -143,6 +152,9 @@ class Book:
             shares=shares,
             payments=payments.in_bulk(keys[False]),
             deposits=Deposit.objects.in_bulk(keys[False]),
+            transfers=ShareTransfer.objects.select_related(
+                "invoice__patient", "source__insurer", "target__insurer"
+            ).in_bulk(keys[False]),
         )
 
     def entry(self, record: LedgerRecord, number: int, practice: Practice) -> Entry:
@@ -152,6 +164,8 @@ class Book:
             return self.of_document(record.object_id, number, day)
         if record.kind in MONEY:
             return self.of_money(record, number, day)
+        if record.kind == K.TRANSFER:
+            return self.of_transfer(record, number, day)
         deposit = self.deposits[record.object_id]
         lines = [Line(BANK, deposit.amount, True), Line(CHEQUES, deposit.amount, False)]
         label = f"Remise de chèques {deposit.number}"
@@ -172,6 +186,18 @@ class Book:
         issued_on = invoice.issued_on or day
         client = patient_code(invoice.patient.file_number)
         return Entry(number, "VE", day, str(invoice.number), issued_on, label, lines, client=client)
+
+    def of_transfer(self, record: LedgerRecord, number: int, day: date) -> Entry:
+        """Return the entry of what one payer owes instead of another."""
+        moved = self.transfers[record.object_id]
+        lines = [
+            replace(owed_line(moved.invoice, moved.target, True), amount=moved.amount),
+            replace(owed_line(moved.invoice, moved.source, False), amount=moved.amount),
+        ]
+        piece = f"TR-{record.sequence:06d}"
+        label = f"Transfert de part {moved.invoice.number}"
+        client = patient_code(moved.invoice.patient.file_number)
+        return Entry(number, "OD", day, piece, day, label, lines, client=client)
 
     def of_money(self, record: LedgerRecord, number: int, day: date) -> Entry:
         """Return the entry of a payment, or the reverse of it for a refund."""

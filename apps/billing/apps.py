@@ -16,10 +16,12 @@ class BillingConfig(AppConfig):
         from apps.billing.selectors import balances_of, timeline_of
         from apps.billing.services.guards import keep_billed
         from apps.billing.services.merging import move_to_patient
+        from apps.billing.services.network_credits import reverse_credited
         from apps.billing.services.network_settlement import settle_network_invoices
+        from apps.billing.services.transfers import on_decision
         from apps.clinical.hooks import treatment_cancelling
         from apps.core.admin.dashboard import index_cards
-        from apps.insurance.hooks import reconciliation_paid
+        from apps.insurance.hooks import claim_decided, reconciliation_paid
         from apps.notifications.causes import hidden_causes
         from apps.patients.hooks import patient_balance, patient_merge, patient_timeline
 
@@ -30,3 +32,5 @@ class BillingConfig(AppConfig):
         patient_merge.register(move_to_patient)
         treatment_cancelling.register(keep_billed)
         reconciliation_paid.register(settle_network_invoices)
+        reconciliation_paid.register(reverse_credited)
+        claim_decided.register(on_decision)

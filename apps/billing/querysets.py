@@ -45,6 +45,7 @@ class InvoiceQuerySet(OfPatientQuerySet):
             "shares__insurer",
             "shares__allocations__payment",
             "shares__allocations__credit_note",
+            "transfers",
             "documents__job",
             "plans",
         )
@@ -110,6 +111,12 @@ class InstalmentPlanQuerySet(OfInvoiceQuerySet):
         return self.order_by("-id")
 
 
+class ShareTransferQuerySet(OfInvoiceQuerySet):
+    """Transfers between the shares of an invoice."""
+
+    path = "invoice__"
+
+
 class InvoiceReminderQuerySet(OfInvoiceQuerySet):
     """Reminders of unpaid invoices."""
 
@@ -132,11 +139,19 @@ class InvoiceShareQuerySet(BaseQuerySet[Any]):
     """Shares, and what is left of them."""
 
     def with_balance(self) -> Self:
-        """Annotate `paid`, `credited` and `balance`, each from the allocations."""
+        """Annotate `paid`, `credited` and `balance` from the allocations, `moved` to other shares from the transfers."""
         paid = Sum("allocations__amount", filter=Q(allocations__payment__isnull=False))
         credited = Sum("allocations__amount", filter=Q(allocations__credit_note__isnull=False))
-        return self.annotate(paid=Coalesce(paid, NOTHING), credited=Coalesce(credited, NOTHING)).annotate(
-            balance=F("amount") - F("paid") - F("credited")
+        transfers = apps.get_model("billing", "ShareTransfer")._base_manager
+
+        def moved(side: str) -> Coalesce:
+            rows = transfers.filter(**{side: OuterRef("pk")}).order_by().values(side)
+            return Coalesce(Subquery(rows.annotate(n=Sum("amount")).values("n")), NOTHING)
+
+        return (
+            self.annotate(paid=Coalesce(paid, NOTHING), credited=Coalesce(credited, NOTHING))
+            .annotate(moved=moved("source") - moved("target"))
+            .annotate(balance=F("amount") - F("moved") - F("paid") - F("credited"))
         )
 
     def owed(self) -> Self:

@@ -20,6 +20,7 @@ from apps.billing.models import (
     InvoiceShare,
     Payment,
     PaymentAllocation,
+    ShareTransfer,
 )
 from apps.billing.models.invoices import Payer
 from apps.billing.querysets import InvoiceQuerySet, PaymentQuerySet
@@ -38,11 +39,12 @@ class ShareView:
     share: InvoiceShare
     paid: int
     credited: int
+    moved: int = 0
 
     @property
     def balance(self) -> int:
         """What is still due."""
-        return self.share.amount - self.paid - self.credited
+        return self.share.amount - self.moved - self.paid - self.credited
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,10 @@ def view_of(invoice: Invoice) -> InvoiceView:
     """Arrange an invoice loaded `with_details()`; runs no query."""
     shares = sorted(invoice.shares.all(), key=lambda share: share.position)
     settled: dict[UUID, PaymentView] = {}
+    moved: Counter[UUID] = Counter()
+    for transfer in invoice.transfers.all():
+        moved[transfer.source_id] += transfer.amount
+        moved[transfer.target_id] -= transfer.amount
     views = []
     for share in shares:
         paid = credited = 0
@@ -148,7 +154,7 @@ def view_of(invoice: Invoice) -> InvoiceView:
                 received_on=payment.received_on,
                 reference=payment.reference,
             )
-        views.append(ShareView(share, paid, credited))
+        views.append(ShareView(share, paid, credited, moved[share.pk]))
     documents = [document for document in invoice.documents.all() if document.kind == invoice.kind]
     items = sorted(invoice.items.all(), key=lambda item: item.position)
     return InvoiceView(
@@ -212,6 +218,11 @@ def balances_of(practice_id: UUID, patient_ids: Sequence[UUID]) -> Mapping[UUID,
         settled.order_by().values("share__invoice__patient", "share__payer").annotate(total=Sum("amount"))
     ):
         due[row["share__invoice__patient"], row["share__payer"]] -= row["total"]
+    for moved in ShareTransfer.objects.filter(source__in=shares).select_related(
+        "source", "target", "invoice"
+    ):
+        due[moved.invoice.patient_id, moved.source.payer] -= moved.amount
+        due[moved.invoice.patient_id, moved.target.payer] += moved.amount
     credit: Counter[UUID] = Counter()
     for row in payments.with_unallocated().values("patient", "unallocated"):
         credit[row["patient"]] += row["unallocated"]

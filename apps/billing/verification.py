@@ -21,6 +21,7 @@ from apps.billing.models import (
     NumberSeries,
     Payment,
     PaymentAllocation,
+    ShareTransfer,
     TrainingSwitch,
 )
 from apps.billing.services.closings import totals_of
@@ -42,6 +43,7 @@ MODELS: Final[dict[str, type[PracticeModel]]] = {
     K.CLOSING: Closing,
     K.DEPOSIT: Deposit,
     K.TRAINING: TrainingSwitch,
+    K.TRANSFER: ShareTransfer,
     K.ACCOUNT_USE: AccountUse,
 }
 FAULTS: Final = {
@@ -270,6 +272,7 @@ def unrecorded(practice_id: UUID, settled: set[str]) -> str:
         Deposit.objects.all(),
         Closing.objects.all(),
         TrainingSwitch.objects.all(),
+        ShareTransfer.objects.filter(invoice__is_training=False),
     )
     for rows in tables:
         row = rows.filter(practice_id=practice_id).exclude(pk__in=known).first()

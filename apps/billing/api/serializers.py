@@ -196,9 +196,16 @@ class ComplementaryInput(serializers.Serializer[Any]):
         return attrs
 
 
-class CoverageInput(serializers.Serializer[Any]):
-    """Who covers the care; what each owes follows from the lines."""
+class NetworkInput(serializers.Serializer[Any]):
+    """An insurer of the payer network whose contract the patient's file names: its answer is its share."""
 
+    insurer = VisibleKeyField(Insurer)
+
+
+class CoverageInput(serializers.Serializer[Any]):
+    """Who covers the care; what each owes follows from the lines, or is the answer of the payer network."""
+
+    network = serializers.ListField(child=NetworkInput(), required=False, max_length=5)
     mandatory = MandatoryInput(required=False, allow_null=True)
     complementary = serializers.ListField(child=ComplementaryInput(), required=False, max_length=5)
 
@@ -210,10 +217,11 @@ class CoverageInput(serializers.Serializer[Any]):
         for terms in insurers:
             lump = terms.get("lump_amount") is not None
             shares.append(share_of(kinds.COMPLEMENTARY, basis.LUMP if lump else basis.RATE, terms))
+        shares += [share_of(None, basis.NETWORK, terms) for terms in attrs.get("network", [])]
         return {"shares": shares}
 
 
-def share_of(kind: str, basis: str, terms: dict[str, Any]) -> ShareInput:
+def share_of(kind: str | None, basis: str, terms: dict[str, Any]) -> ShareInput:
     """Return an insurer's share whose amount follows from the lines."""
     return ShareInput(
         payer=Payer.INSURER,
@@ -300,6 +308,13 @@ class PaymentInput(serializers.Serializer[Any]):
         """Drop the currency, which is known to be right."""
         attrs.pop("currency", None)
         return attrs
+
+
+class MoveShareInput(serializers.Serializer[Any]):
+    """Why the patient pays what the network does not; an insurer need not be named when only one answers."""
+
+    insurer = VisibleKeyField(Insurer, required=False, allow_null=True)
+    reason = serializers.CharField(max_length=200)
 
 
 class AccountPaymentInput(serializers.Serializer[Any]):

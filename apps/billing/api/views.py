@@ -23,6 +23,7 @@ from apps.billing.api.serializers import (
     DraftChangeInput,
     DraftInput,
     InvoiceOutput,
+    MoveShareInput,
     PaymentInput,
     PaymentOutput,
     ReceiptQuery,
@@ -39,6 +40,7 @@ from apps.billing.services import (
     hand_out,
     issue_invoice,
     make_duplicate,
+    move_to_patient,
     record_payment,
     refund_payment,
     structured,
@@ -64,6 +66,7 @@ class InvoiceViewSet(BaseViewSet):
         "destroy": "billing.delete_invoice",
         "issue": "billing.issue_invoice",
         "credit": "billing.credit_invoice",
+        "adjust": "billing.add_sharetransfer",
         "payments": "billing.add_payment",
         "remind": "billing.add_invoicereminder",
         "pdf": "billing.view_invoice",
@@ -81,6 +84,7 @@ class InvoiceViewSet(BaseViewSet):
         "partial_update": DraftChangeInput,
         "payments": PaymentInput,
         "credit": CreditInput,
+        "adjust": MoveShareInput,
     }
     filterset_class = InvoiceFilter
 
@@ -134,6 +138,14 @@ class InvoiceViewSet(BaseViewSet):
         given = self.parsed()
         note = credit_invoice(actor=self.caller, invoice=invoice, at=timezone.now(), **given)
         return self.show(note, status=201)
+
+    @extend_schema(request=MoveShareInput, responses=InvoiceOutput)
+    @action(detail=True, methods=["post"])
+    def adjust(self, request: Request, pk: Any = None) -> Response:
+        """Post as the patient's to pay what the network refused, blocked or has not decided yet."""
+        invoice = self.get_object()
+        move_to_patient(actor=self.caller, invoice=invoice, at=timezone.now(), **self.parsed())
+        return self.show(invoice)
 
     @extend_schema(request=PaymentInput, responses={201: PaymentOutput})
     @action(detail=True, methods=["post"])

@@ -11,6 +11,7 @@ from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 from apps.billing.models.reminders import DunningPolicy, InvoiceReminder
 from apps.billing.models.training import TrainingSwitch
+from apps.billing.models.transfers import ShareTransfer
 
 __all__ = [
     "AccountUse",
@@ -33,5 +34,6 @@ __all__ = [
     "QuoteDecision",
     "QuoteItem",
     "RenderJob",
+    "ShareTransfer",
     "TrainingSwitch",
 ]

@@ -220,6 +220,7 @@ class InvoiceShare(PracticeModel):
         GIVEN = "given", _("a given amount")
         RATE = "rate", _("a rate of the base")
         LUMP = "lump", _("a lump sum")
+        NETWORK = "network", _("the answer of the payer network")
 
     invoice = models.ForeignKey(
         Invoice, verbose_name=_("invoice"), on_delete=models.CASCADE, related_name="shares"
@@ -232,7 +233,7 @@ class InvoiceShare(PracticeModel):
     kind = models.CharField(_("scheme"), max_length=14, choices=Kind, null=True, blank=True)
     amount = models.BigIntegerField(_("amount"), validators=[MinValueValidator(0)])
     # What the amount follows from; a draft computes it anew whenever its lines change.
-    basis = models.CharField(_("follows from"), max_length=5, choices=Basis, default=Basis.GIVEN)
+    basis = models.CharField(_("follows from"), max_length=7, choices=Basis, default=Basis.GIVEN)
     rate_bp = models.PositiveIntegerField(_("rate of the base (basis points)"), null=True, blank=True)
     lump_amount = models.BigIntegerField(_("lump sum"), null=True, blank=True)
 
@@ -263,6 +264,7 @@ class InvoiceShare(PracticeModel):
             ),
             models.CheckConstraint(
                 condition=Q(basis="given", rate_bp__isnull=True, lump_amount__isnull=True)
+                | Q(basis="network", payer="insurer", rate_bp__isnull=True, lump_amount__isnull=True)
                 | Q(basis="rate", payer="insurer", lump_amount__isnull=True)
                 | Q(basis="lump", payer="insurer", rate_bp__isnull=True, lump_amount__gte=0),
                 name="billing_invoiceshare_terms",

@@ -49,6 +49,7 @@ class LedgerRecord(PracticeModel):
         REFUND = "refund", _("refund")
         CLOSING = "closing", _("closing")
         DEPOSIT = "deposit", _("cheque deposit")
+        TRANSFER = "transfer", _("transfer between shares")
         TRAINING = "training", _("training mode")
         ACCOUNT_USE = "account_use", _("use of money on account")
 

@@ -24,6 +24,7 @@ from apps.billing.services.refunds import refund_payment
 from apps.billing.services.sending import send_quote
 from apps.billing.services.shares import ShareInput
 from apps.billing.services.training import is_training, switch_training
+from apps.billing.services.transfers import move_to_patient
 
 __all__ = [
     "LineInput",
@@ -47,6 +48,7 @@ __all__ = [
     "issue_invoice",
     "issue_quote",
     "make_duplicate",
+    "move_to_patient",
     "record_deposit",
     "record_payment",
     "refund_payment",

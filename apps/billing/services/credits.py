@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, PaymentAllocation
 from apps.billing.services.drafts import add_up
 from apps.billing.services.issuing import finish
+from apps.billing.services.network_credits import locked_claims, withdraw_claims
 from apps.billing.services.settlement import locked, settle, shares_of
 from apps.billing.states import INVOICE
 from apps.core.errors import DomainError, InvalidInput
@@ -34,6 +35,13 @@ class CreditNoteNotCreditable(DomainError):
     message = _("A credit note cannot be credited. Write a new invoice.")
 
 
+class CreditWholeInvoice(DomainError):
+    """A claim is taken back as a whole, and so is the invoice it was filed for."""
+
+    code = "CREDIT_WHOLE_INVOICE"
+    message = _("The payer network pays for this invoice: credit all of it and write another one.")
+
+
 @service("billing.invoice.credit")
 def credit_invoice(
     *,
@@ -47,14 +55,18 @@ def credit_invoice(
 
     The shares are credited in proportion to what is left of them. Money already received beyond what remains
     due goes back on the payer's account. Treatments of a wholly credited invoice can be billed again. Refuses
-    ILLEGAL_TRANSITION, CREDIT_EXCEEDS_INVOICE, CREDIT_NOTE_NOT_CREDITABLE, and a missing reason.
+    ILLEGAL_TRANSITION, CREDIT_EXCEEDS_INVOICE, CREDIT_NOTE_NOT_CREDITABLE, CREDIT_WHOLE_INVOICE (the payer network pays
+    for it: its claims are withdrawn, or taken back once they are paid), and a missing reason.
     """
+    claims = locked_claims(invoice)
     invoice = locked(invoice)
     if invoice.is_credit_note:
         raise CreditNoteNotCreditable
     INVOICE.next_state(invoice.status, "credit", invoice)
     if not reason.strip():
         raise InvalidInput(reason=[str(_("A credit note says why."))])
+    if amounts is not None and any(claim.covered_amount for claim in claims):
+        raise CreditWholeInvoice
     shares = shares_of(invoice)
     note = Invoice(
         practice=invoice.practice,
@@ -87,6 +99,7 @@ def credit_invoice(
     settle(invoice, at=at)
     if invoice.status == Invoice.Status.CREDITED:
         invoice.items.filter(treatment__isnull=False).update(holds_treatment=False)
+        withdraw_claims(claims, reason.strip(), at=at)
     return finish(note, Invoice.Status.ISSUED, items, owed, moved, at=at)
 
 
@@ -146,7 +159,7 @@ def credited_line(note: Invoice, item: InvoiceItem, amount: int, vat: int, *, po
 
 def split_credit(note: Invoice, shares: Sequence[InvoiceShare]) -> list[int]:
     """Return how much of a credit falls on each share, in proportion to what is not credited yet."""
-    return split(note.total_amount, [share.amount - share.credited for share in shares])  # type: ignore[attr-defined]  # annotated
+    return split(note.total_amount, [share.amount - share.moved - share.credited for share in shares])  # type: ignore[attr-defined]  # annotated
 
 
 def mirrored(note: Invoice, share: InvoiceShare, part: int) -> InvoiceShare:
@@ -168,7 +181,7 @@ def release_payments(
     """Take payments back, the latest first, as far as the credit leaves less due than was paid; return the rows."""
     rows = []
     for share, part in zip(shares, parts, strict=True):
-        excess = share.paid + share.credited + part - share.amount  # type: ignore[attr-defined]  # annotated
+        excess = share.paid + share.credited + part - share.amount + share.moved  # type: ignore[attr-defined]  # annotated
         if excess <= 0:
             continue
         held = share.allocations.filter(payment__isnull=False).values("payment").annotate(held=Sum("amount"))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.models import Invoice, InvoiceItem, InvoiceShare
 from apps.billing.models.invoices import Payer
 from apps.billing.services.lines import LineInput, build_lines
+from apps.billing.services.network import with_network_amounts
 from apps.billing.services.shares import ShareInput, build_shares
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
@@ -51,7 +52,7 @@ def create_draft(
     items = build_lines(invoice, lines, at=at)
     add_up(invoice, items)
     invoice.clean_fields(exclude=["practice", "patient", "practitioner"])
-    owed = build_shares(invoice, shares, items)
+    owed = build_shares(invoice, with_network_amounts(actor, invoice, shares, items, at=at), items)
     invoice.save()
     InvoiceItem.objects.bulk_create(items)
     InvoiceShare.objects.bulk_create(owed)
@@ -84,7 +85,7 @@ def update_draft(
         InvoiceItem.objects.bulk_create(items)
         add_up(invoice, items)
     if lines is not None or shares is not None:
-        owed = build_shares(invoice, kept, items)
+        owed = build_shares(invoice, with_network_amounts(actor, invoice, kept, items, at=at), items)
         invoice.shares.all().delete()
         InvoiceShare.objects.bulk_create(owed)
     invoice.clean_fields(exclude=["practice", "patient", "practitioner"])

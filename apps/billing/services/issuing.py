@@ -11,6 +11,7 @@ from apps.billing.models import Invoice, InvoiceItem, InvoiceShare, LedgerRecord
 from apps.billing.models.salts import new_salt
 from apps.billing.services.documents import request_document
 from apps.billing.services.ledger import append
+from apps.billing.services.network import file_claims
 from apps.billing.services.numbering import next_number
 from apps.billing.services.plans import check_plan
 from apps.billing.services.settlement import locked
@@ -34,16 +35,18 @@ class InvoiceEmpty(DomainError):
 def issue_invoice(*, actor: Viewer, invoice: Invoice, at: datetime) -> Invoice:
     """Give a draft its number, its snapshots and its place in the ledger, and ask for its PDF.
 
-    The number is the next of its practice, series and year (the practice's local date). Refuses
-    ILLEGAL_TRANSITION, INVOICE_EMPTY, SHARES_MISMATCH, PLAN_MISMATCH. Costs the same number of queries however many lines
-    there are.
+    The number is the next of its practice, series and year (the practice's local date). The payer network is asked
+    first: its claims are filed, and their answer fixes its share. Refuses ILLEGAL_TRANSITION, INVOICE_EMPTY,
+    SHARES_MISMATCH, PLAN_MISMATCH, NO_NETWORK_COVERAGE, CURRENCY_MISMATCH. Without the network it costs the same number
+    of queries however many lines there are.
     """
     invoice = locked(invoice)
     status = INVOICE.next_state(invoice.status, "issue", invoice)
-    items = list(invoice.items.order_by("position"))
+    items = list(invoice.items.select_related("treatment").order_by("position"))
     if not items:
         raise InvoiceEmpty
-    shares = list(invoice.shares.order_by("position"))
+    shares = list(invoice.shares.select_related("insurer").order_by("position"))
+    file_claims(actor, invoice, items, shares, at=at)
     check_plan(invoice, shares)
     return finish(invoice, status, items, shares, at=at)
 

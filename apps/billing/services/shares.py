@@ -29,7 +29,7 @@ class ShareInput:
     """One share as asked for; the patient's may be left out: it is the rest.
 
     An insurer's is an amount, or follows from the lines: a rate of their bases (a mandatory scheme's is each act's own
-    when none is named), or a lump sum that is cut where the fees are lower.
+    when none is named), a lump sum that is cut where the fees are lower, or the answer of the payer network.
     """
 
     payer: str
@@ -93,7 +93,7 @@ def amounts_of(invoice: Invoice, insurers: Sequence[ShareInput], items: Sequence
 
 def terms_of(kind: str, basis: str, rate_bp: int | None, lump: int | None, amount: int | None) -> Terms:
     """Return an insurer's terms as the computation takes them."""
-    if basis == Basis.GIVEN:
+    if basis in {Basis.GIVEN, Basis.NETWORK}:
         return Terms(mandatory=kind == Kind.MANDATORY, lump=amount or 0, exact=True)
     return Terms(
         mandatory=kind == Kind.MANDATORY, rate_bp=rate_bp, lump=lump if basis == Basis.LUMP else None
@@ -127,6 +127,7 @@ def check_terms(share: ShareInput) -> None:
         Basis.GIVEN: share.amount is not None and share.rate_bp is None and share.lump is None,
         Basis.RATE: share.lump is None and (share.rate_bp is not None or kind_of(share) == Kind.MANDATORY),
         Basis.LUMP: share.lump is not None and share.rate_bp is None,
+        Basis.NETWORK: share.lump is None and share.rate_bp is None,
     }
     if not said[Basis(share.basis)] or min(share.rate_bp or 0, share.lump or 0) < 0:
         raise InvalidInput(shares=[str(_("An insurer pays an amount, a rate of the base or a lump sum."))])

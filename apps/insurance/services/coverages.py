@@ -145,7 +145,8 @@ def one_of(rows: Any, patient: Patient, *, adherent: Any, national_id: str, day:
         raise InvalidInput(adherent=[_("Several people are under this contract: name the insured person.")])
     if len({row.contract_id for row in current}) > 1:
         raise InvalidInput(contract=[_("This person is under several contracts: name the contract.")])
-    return current[0]
+    member: ContractMember = current[0]
+    return member
 
 
 def index_of(text: str) -> str:
