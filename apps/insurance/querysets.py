@@ -185,7 +185,7 @@ class ContractBalanceQuerySet(InsurerSideQuerySet):
 
     def locked(self) -> Self:
         """Lock in the one order everybody uses, so that two claims never wait for each other."""
-        return self.order_by("pk").select_for_update(no_key=True)
+        return self.order_by("contract_id", "period_start", "scope").select_for_update(no_key=True)
 
     def left(self) -> Self:
         """Annotate what is left, `remaining`; null is unlimited."""
