@@ -12,11 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from apps.core.admin import ServiceModelAdmin, service_action
+from apps.core.admin.dashboard import admin_page
 from apps.insurance.models import ClaimFlag
 from apps.insurance.precision import Precision, precision_by_month, totals_by_rule, zone_of
 from apps.insurance.rule_names import NAMES, name_of
@@ -24,7 +26,7 @@ from apps.insurance.services.flags import record_outcome
 
 Outcome = ClaimFlag.Outcome
 # Widths of the picture, in its own units.
-_LABELS, _BARS, _ROW = 250, 480, 30
+_LABELS, _BARS, _ROW = 300, 480, 30
 
 
 class RuleFilter(admin.SimpleListFilter):
@@ -78,7 +80,7 @@ class ClaimFlagAdmin(ServiceModelAdmin):
         "points",
         "observed",
         "threshold",
-        "shadow",
+        "trial",
         "raised_at",
         "verdict",
     )
@@ -89,15 +91,15 @@ class ClaimFlagAdmin(ServiceModelAdmin):
     ordering = ("-raised_at", "-points", "pk")
     list_before_template = "admin/claimflag_measures.html"
     fields = (
-        ("rule_name", "family", "shadow"),
+        ("rule_name", "family", "trial"),
         ("weight", "points"),
         ("observed", "threshold"),
-        "claim",
-        "evidence",
+        "shown_claim",
+        "shown_evidence",
         ("raised_at", "rules_version"),
         ("outcome", "reviewed_by", "reviewed_at"),
     )
-    readonly_fields = ("rule_name",)
+    readonly_fields = ("rule_name", "trial", "shown_claim", "shown_evidence")
     actions = ("confirm", "dismiss")
 
     def object_label(self, obj: ClaimFlag) -> str:
@@ -111,8 +113,21 @@ class ClaimFlagAdmin(ServiceModelAdmin):
 
     @display(description=_("claim"), ordering="claim_id")
     def shown_claim(self, obj: ClaimFlag) -> str:
-        """Return the kind and day of the claim, and its last digits."""
-        return f"{obj.claim.get_type_display()} {obj.claim.service_date:%d/%m/%Y} …{str(obj.claim_id)[-6:]}"
+        """Return the kind and day of the claim, leading to its page where there is one."""
+        return linked(obj.claim_id, f"{obj.claim.get_type_display()} {obj.claim.service_date:%d/%m/%Y}")
+
+    @display(description=_("on trial"), ordering="shadow")
+    def trial(self, obj: ClaimFlag) -> Any:
+        """Say of a rule on trial that it is: its points do not count."""
+        return _("on trial") if obj.shadow else "–"
+
+    @display(description=_("evidence (keys)"))
+    def shown_evidence(self, obj: ClaimFlag) -> str:
+        """Return which lines and earlier claims show it."""
+        lines = ", ".join(str(line) for line in obj.evidence.get("lines", ()))
+        parts: list[str] = [format_html("{} {}", _("lines"), lines)] if lines else []
+        parts += [linked(key, f"…{key[-6:]}") for key in obj.evidence.get("claims", ())]
+        return format_html_join(" · ", "{}", ((part,) for part in parts)) or "–"
 
     @display(
         description=_("outcome"),
@@ -167,6 +182,7 @@ class ClaimFlagAdmin(ServiceModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("How often the rules are right"),
+            "subtitle": _("How often the rules are right"),
             "first": first,
             "last": last,
             "bars": bars,
@@ -176,6 +192,14 @@ class ClaimFlagAdmin(ServiceModelAdmin):
             "back": self.page("changelist"),
         }
         return TemplateResponse(request, "admin/claimflag_precision.html", context)
+
+
+def linked(claim: Any, text: str) -> str:
+    """Return a text that leads to a claim's page, where the house has one."""
+    address = admin_page("insurance_claim_change", claim)
+    if not address:
+        return text
+    return format_html('<a class="text-primary-700 dark:text-primary-400" href="{}">{}</a>', address, text)
 
 
 def drawn(totals: list[Precision]) -> list[Bar]:

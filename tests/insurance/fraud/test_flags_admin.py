@@ -121,3 +121,13 @@ class TestPages:
         text = browser(ines).get(reverse(LIST), {"rule": "GEO_FAR"}).content.decode()
         assert str(far.pk) in text
         assert str(near.pk) not in text
+
+    def test_say_which_lines_and_claims_show_it_and_whether_it_counts(self, browser, net, ines):
+        earlier = net.claimed()
+        flag = flagged(
+            net, evidence={"lines": [1, 3], "claims": [str(earlier.pk)], "reason": "x"}, shadow=True, points=0
+        )
+        text = browser(ines).get(reverse("admin:insurance_claimflag_change", args=[flag.pk])).content.decode()
+        assert "1, 3 · " in text
+        assert f"…{str(earlier.pk)[-6:]}" in text
+        assert "à l&#x27;essai" in text.lower()
