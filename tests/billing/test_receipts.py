@@ -50,7 +50,7 @@ class TestReceipt:
             "carte",
             "23/11/2026",
         )
-        assert receipt.rows == [("FA-2026-000001", "50,00\u00a0€"), ("On account", "10,00\u00a0€")]
+        assert receipt.rows == [("FA-2026-000001", "50,00\u00a0€"), ("Sur compte", "10,00\u00a0€")]
         assert (receipt.payer, receipt.seller["name"]) == (patient.display_name, patient.practice.name)
         place = LedgerRecord.objects.get(kind="payment").sequence
         assert receipt.document.receipt_number == f"RG-{place:06d}"
