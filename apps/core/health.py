@@ -150,6 +150,11 @@ def _ask_queue() -> None:
         broker.ensure_connection(max_retries=1, timeout=int(SECONDS_PER_CHECK))
 
 
+def add_check(name: str, check: Callable[[], None]) -> None:
+    """Let a higher app name something else that should be right; it is only ever `degraded` by it."""
+    _ASKED[name] = check
+
+
 _ASKED: Final[dict[str, Callable[[], None]]] = {
     "database": _ask_database,
     "cache": _ask_cache,

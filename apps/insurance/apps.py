@@ -11,12 +11,15 @@ class InsuranceConfig(AppConfig):
 
     def ready(self) -> None:
         """Answer what the directory and the patient file ask."""
+        from apps.core.health import add_check
         from apps.directory.insurer_config import insurer_config_problems
         from apps.insurance.rule_settings import fraud_problems
         from apps.insurance.schemas import default_bareme_problems
         from apps.insurance.services.coverages import move_coverages
+        from apps.insurance.verification import check_network
         from apps.patients.hooks import patient_merge
 
         insurer_config_problems.register(default_bareme_problems)
         insurer_config_problems.register(fraud_problems)
         patient_merge.register(move_coverages)
+        add_check("network", check_network)

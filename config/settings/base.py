@@ -215,6 +215,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="0,23", minute=20),
         "options": {"queue": "reconciliation", "expires": 3600},
     },
+    "expire-eligible-claims": {
+        "task": "insurance.expire_eligible",
+        "schedule": 900.0,
+        "options": {"queue": "reconciliation", "expires": 900},
+    },
+    "generate-reconciliations": {
+        "task": "insurance.generate_due",
+        "schedule": 60.0,
+        "options": {"queue": "reconciliation", "expires": 60},
+    },
+    "request-reconciliations": {
+        "task": "insurance.request_cycles",
+        "schedule": crontab(hour=4, minute=0),
+        "options": {"queue": "reconciliation", "expires": 3600},
+    },
+    "prove-network": {
+        "task": "insurance.prove",
+        "schedule": crontab(hour=4, minute=30),
+        "options": {"queue": "reconciliation", "expires": 3600},
+    },
     "refresh-peers": {
         "task": "insurance.refresh_peers",
         "schedule": crontab(hour=3, minute=5),
@@ -332,6 +352,7 @@ SPECTACULAR_SETTINGS = {
         "PracticeKindEnum": "apps.directory.models.Practice.Kind",
         "PinnedStatusEnum": "apps.agenda.models.PinnedVisit.Status",
         "PractitionerKindEnum": "apps.directory.models.Practitioner.Kind",
+        "LineKindEnum": "apps.insurance.models.ReconciliationLine.Kind",
         "ReconciliationStatusEnum": "apps.insurance.models.Reconciliation.Status",
         "RecallChannelEnum": "apps.agenda.models.RecallAttempt.Channel",
         "RecallOutcomeEnum": "apps.agenda.models.RecallAttempt.Outcome",

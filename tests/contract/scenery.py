@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 from django.utils import timezone
 
@@ -27,7 +28,14 @@ from apps.billing.services.lines import LineInput
 from apps.catalog.services import ensure_vat_codes
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice
-from apps.insurance.models import ClaimFlag, Convention, Reconciliation, ReconciliationProvider
+from apps.insurance.models import (
+    ClaimFlag,
+    Convention,
+    Reconciliation,
+    ReconciliationJob,
+    ReconciliationLine,
+    ReconciliationProvider,
+)
 from apps.insurance.services.coverages import link_coverage
 from apps.notifications.models import NotificationTemplate
 from apps.patients.models import Patient
@@ -241,6 +249,22 @@ class Stage:
             insurer=insurer, reconciliation=row, provider=self.practice(side)
         )
         return row
+
+    def a_reconciliation_line(self, side: str, role: str) -> Any:
+        """Freeze a claim in a reconciliation."""
+        row = self.a_reconciliation(side, role)
+        return ReconciliationLine.objects.create(
+            insurer=row.insurer, reconciliation=row, provider_row=row.providers.get(), provider=self.practice(side),
+            claim=self.a_claim(side, role), covered=0, net=0,
+        )  # fmt: skip
+
+    def a_reconciliation_job(self, side: str, role: str) -> Any:
+        """Ask for a reconciliation."""
+        insurer = self.insurer_of(side)
+        return ReconciliationJob.objects.create(
+            insurer=insurer, kind="generate", unique_key=str(uuid4()), due_at=self.world.at, currency=insurer.currency,
+            period_start=date(2026, 1, 1), period_end=date(2026, 1, 31),
+        )  # fmt: skip
 
 
 KINDS = {

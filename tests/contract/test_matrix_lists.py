@@ -58,6 +58,7 @@ LISTS = {
     "/conventions": ("", "convention"),
     "/claims": ("", "claim"),
     "/claim-flags": ("", "flag"),
+    "/reconciliations": ("", "reconciliation"),
     "/claim-flags/precision": ("", "-"),
     "/fhir/Claim": ("", "claim"),
     "/fhir/ClaimResponse": ("", "claim"),

@@ -14,7 +14,7 @@ from apps.core import health
 
 pytestmark = pytest.mark.django_db
 
-NAMES = ["database", "cache", "storage", "queue"]
+NAMES = ["database", "cache", "storage", "queue", "network"]
 
 
 @pytest.fixture(autouse=True)

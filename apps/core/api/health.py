@@ -28,6 +28,7 @@ class ChecksShape(serializers.Serializer[Any]):
     cache = CheckShape()
     storage = CheckShape()
     queue = CheckShape()
+    network = CheckShape(help_text="Whether the last proof found the payer network's books in agreement.")
 
 
 class HealthShape(serializers.Serializer[Any]):

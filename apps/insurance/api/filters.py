@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django_filters import rest_framework as filters
 
 from apps.insurance.identifiers import identity_index, normalise_identity
-from apps.insurance.models import Adherent, Contract, ContractMember, Convention
+from apps.insurance.models import Adherent, Contract, ContractMember, Convention, Reconciliation
 
 # What a provider may look somebody up by; other filters only narrow.
 EXACT_KEYS: Final = frozenset({"id", "national_id", "contract_number", "adherent"})
@@ -88,6 +88,20 @@ class ConventionFilter(filters.FilterSet):
     def by_day(self, rows: Any, name: str, value: Any) -> Any:
         """Keep those in force on a day."""
         return rows.on(value)
+
+
+class ReconciliationFilter(filters.FilterSet):
+    """By insurer, status, number and period (`from` and `to`, both inclusive)."""
+
+    insurer = filters.UUIDFilter(field_name="insurer_id")
+    status = ChoicesFilter(choices=Reconciliation.Status.choices, label="One or several, comma-separated.")
+    number = filters.CharFilter(lookup_expr="iexact", max_length=40)
+    vars()["from"] = filters.DateFilter(field_name="period_end", lookup_expr="gte")
+    to = filters.DateFilter(field_name="period_start", lookup_expr="lte")
+
+    class Meta:
+        model = Reconciliation
+        fields: tuple[str, ...] = ()
 
 
 def index_of(text: str) -> str | None:

@@ -12,7 +12,6 @@ from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.insurance.models import Dispute, Reconciliation, ReconciliationLine
-from apps.insurance.services.reconciling import zone_of
 from apps.insurance.services.settling import locked
 from apps.insurance.states import DISPUTE
 
@@ -100,7 +99,7 @@ def is_disputable(whole: Reconciliation, at: datetime) -> bool:
         return True
     if whole.status != Reconciliation.Status.PAID or whole.paid_at is None:
         return False
-    zone = zone_of(whole.insurer)
+    zone = whole.insurer.zone
     return (at.astimezone(zone).date() - whole.paid_at.astimezone(zone).date()).days <= DAYS_AFTER_PAYMENT
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Q
@@ -30,11 +29,11 @@ from apps.insurance.models import (
     Retention,
 )
 from apps.insurance.retaining import Kept, kept_back, terms_of
+from apps.insurance.services.guards import own_insurer
 from apps.insurance.services.reconciling_sql import CARRIED, LINES, TAKE
 
 Progress = Callable[[str, int], None]
 Step = ReconciliationJob.Step
-DEFAULT_ZONE: Final = "Europe/Paris"
 # Sorting a million lines fits into this; the setting ends with the transaction.
 WORK_MEMORY: Final = "128MB"
 
@@ -107,6 +106,8 @@ def generate_reconciliation(
     period, the one that stands is returned. Refuses VALIDATION_ERROR (dates), PERIOD_OVERLAPS, CURRENCY_MISMATCH
     (several currencies wait and none is named) and NOTHING_TO_RECONCILE.
     """
+    if not isinstance(actor, SystemActor):
+        own_insurer(actor, insurer)
     # Others may still write claims that refer to the insurer: their key share lock does not conflict with this one.
     insurer = Insurer.objects.select_for_update(no_key=True).get(pk=insurer.pk)
     cutoff = cutoff_of(insurer, period_start, period_end, at)
@@ -143,14 +144,9 @@ def generate_reconciliation(
     return header
 
 
-def zone_of(insurer: Insurer) -> ZoneInfo:
-    """Return the time zone an insurer's days are counted in."""
-    return ZoneInfo(insurer.config.get("timezone") or DEFAULT_ZONE)
-
-
 def cutoff_of(insurer: Insurer, period_start: date, period_end: date, at: datetime) -> datetime:
     """Return the moment until which approvals count: the end of the last day there, or now if that is to come."""
-    zone = zone_of(insurer)
+    zone = insurer.zone
     if period_end < period_start:
         raise InvalidInput(period_end=[str(_("The last day must not come before the first."))])
     if period_start > at.astimezone(zone).date():

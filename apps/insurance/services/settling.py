@@ -25,7 +25,6 @@ from apps.insurance.models import (
     ReconciliationProvider,
     Retention,
 )
-from apps.insurance.services.reconciling import zone_of
 from apps.insurance.services.reconciling_sql import FREE_CLAIMS, KILL_LINES, SETTLE, SETTLE_CARRIED
 from apps.insurance.states import RECONCILIATION
 
@@ -106,7 +105,7 @@ def check_payment(
     actor: Viewer, row: Reconciliation, payment_date: date, reference: str, at: datetime
 ) -> None:
     """Refuse a payment that cannot be, or that this person may not record."""
-    zone = zone_of(row.insurer)
+    zone = row.insurer.zone
     if not reference:
         raise InvalidInput(reference=[str(_("A payment has a reference."))])
     if payment_date > at.astimezone(zone).date():
