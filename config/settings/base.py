@@ -340,6 +340,8 @@ SPECTACULAR_SETTINGS = {
         "ClaimStatusEnum": "apps.insurance.models.Claim.Status",
         "ContractStatusEnum": "apps.insurance.models.Contract.Status",
         "DisputeStatusEnum": "apps.insurance.models.Dispute.Status",
+        "FlagFamilyEnum": "apps.insurance.models.ClaimFlag.Family",
+        "FlagOutcomeEnum": "apps.insurance.models.ClaimFlag.Outcome",
         "InstalmentStateEnum": "apps.billing.models.Instalment.State",
         "InsurerKindEnum": "apps.directory.models.Insurer.Kind",
         "InvoiceKindEnum": "apps.billing.models.Invoice.Kind",
