@@ -179,6 +179,6 @@ def lock_held_by(claim: Claim) -> dict[UUID, int]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [person_key(claim.adherent_id)])
     entries = BalanceEntry.objects.filter(claim=claim)
     rows = ContractBalance.objects.filter(pk__in=entries.values("balance"))
-    keys = [row.pk for row in rows.order_by("contract_id", "scope").select_for_update(no_key=True)]
+    keys = [row.pk for row in rows.locked()]
     sums = entries.filter(balance__in=keys).values_list("balance").annotate(held=Sum("delta"))
     return {key: held for key, held in sums if held}
