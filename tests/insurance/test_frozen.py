@@ -93,7 +93,7 @@ class TestClaims:
             claim = make_claim(bareme, before, number, validated_at=NOW)
             for after in CLAIM.states:
                 sid = transaction.savepoint()
-                changes = {"status": after}
+                changes: dict[str, object] = {"status": after}
                 if after == "paid":
                     changes["reconciliation"] = make_reconciliation(claim.insurer)
                 if before != after and not refused(Claim.objects.filter(pk=claim.pk), **changes):
