@@ -339,6 +339,8 @@ SPECTACULAR_SETTINGS = {
         "CareTypeEnum": "apps.insurance.models.CareType",
         "ClaimStatusEnum": "apps.insurance.models.Claim.Status",
         "ContractStatusEnum": "apps.insurance.models.Contract.Status",
+        "ContactRelationEnum": "apps.patients.models.PatientContact.Relation",
+        "MemberRelationEnum": "apps.insurance.models.ContractMember.Relation",
         "DisputeStatusEnum": "apps.insurance.models.Dispute.Status",
         "FlagFamilyEnum": "apps.insurance.models.ClaimFlag.Family",
         "FlagOutcomeEnum": "apps.insurance.models.ClaimFlag.Outcome",

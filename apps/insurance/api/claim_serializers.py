@@ -113,14 +113,14 @@ class LineAmountInput(serializers.Serializer[Any]):
     covered_amount = serializers.IntegerField(min_value=0, max_value=MOST)
 
 
-class DecisionInput(serializers.Serializer[Any]):
+class ClaimDecisionInput(serializers.Serializer[Any]):
     """A decision on a claim as it stood; refused (409 STALE) when it does not stand so any more."""
 
     expected_status = serializers.ChoiceField(choices=Claim.Status.choices)
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 
-class ApprovalInput(DecisionInput):
+class ApprovalInput(ClaimDecisionInput):
     """An approval, at other amounts line by line where they are given."""
 
     items = serializers.ListField(child=LineAmountInput(), required=False, max_length=MOST_LINES)
@@ -292,7 +292,7 @@ def decision_word(claim: Claim) -> str:
     return "approved"
 
 
-class BalanceOutput(serializers.Serializer[Any]):
+class LimitOutput(serializers.Serializer[Any]):
     """What is left of one limit: `*` is the contract's, others are a kind of care's or its deductible's."""
 
     scope = serializers.CharField()
@@ -318,7 +318,7 @@ class PreviewLineOutput(serializers.Serializer[Any]):
     explanation = ExplanationOutput()
 
 
-class PreviewOutput(serializers.Serializer[Any]):
+class ClaimPreviewOutput(serializers.Serializer[Any]):
     """What the acts would come to, by the same engine as a claim."""
 
     status = serializers.CharField()
@@ -357,5 +357,5 @@ class EligibilityOutput(serializers.Serializer[Any]):
     service_date = serializers.DateField()
     first_payable_day = serializers.DateField(allow_null=True)
     currency = serializers.CharField()
-    balances = BalanceOutput(many=True)
-    preview = PreviewOutput(allow_null=True)
+    balances = LimitOutput(many=True)
+    preview = ClaimPreviewOutput(allow_null=True)

@@ -22,9 +22,9 @@ from apps.core.errors import InvalidInput, PermissionRefused
 from apps.core.idempotency import HEADER
 from apps.insurance.api.claim_serializers import (
     ApprovalInput,
+    ClaimDecisionInput,
     ClaimInput,
     ClaimOutput,
-    DecisionInput,
     EligibilityInput,
     EligibilityOutput,
     ReversalInput,
@@ -86,7 +86,7 @@ class ClaimViewSet(BaseViewSet):
     inputs = {
         **dict.fromkeys(CareType.values, ClaimInput),
         "approve": ApprovalInput,
-        **dict.fromkeys(("reject", "block", "review", "void", "confirm"), DecisionInput),
+        **dict.fromkeys(("reject", "block", "review", "void", "confirm"), ClaimDecisionInput),
         "reverse": ReversalInput,
     }
 
@@ -151,25 +151,25 @@ class ClaimViewSet(BaseViewSet):
             approve_claim(actor=self.caller, claim=claim, amounts=amounts, at=timezone.now(), **body)
         )
 
-    @extend_schema(request=DecisionInput, responses=ClaimOutput)
+    @extend_schema(request=ClaimDecisionInput, responses=ClaimOutput)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: Any = None) -> Response:
         """Refuse a claim under review or blocked, with a reason."""
         return self.decide(reject_claim)
 
-    @extend_schema(request=DecisionInput, responses=ClaimOutput)
+    @extend_schema(request=ClaimDecisionInput, responses=ClaimOutput)
     @action(detail=True, methods=["post"])
     def block(self, request: Request, pk: Any = None) -> Response:
         """Block a claim under review, with a reason."""
         return self.decide(block_claim)
 
-    @extend_schema(request=DecisionInput, responses=ClaimOutput)
+    @extend_schema(request=ClaimDecisionInput, responses=ClaimOutput)
     @action(detail=True, methods=["post"])
     def review(self, request: Request, pk: Any = None) -> Response:
         """Take an approved claim under review, or a blocked one up again, with a reason."""
         return self.decide(review_claim)
 
-    @extend_schema(request=DecisionInput, responses=ClaimOutput)
+    @extend_schema(request=ClaimDecisionInput, responses=ClaimOutput)
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: Any = None) -> Response:
         """Withdraw one's claim of the same day, or one that is only eligible."""
@@ -179,7 +179,7 @@ class ClaimViewSet(BaseViewSet):
             void_claim(actor=self.caller, claim=claim, expected_status=expected, at=timezone.now())
         )
 
-    @extend_schema(request=DecisionInput, responses=ClaimOutput)
+    @extend_schema(request=ClaimDecisionInput, responses=ClaimOutput)
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: Any = None) -> Response:
         """Confirm that eligible care was given."""
