@@ -48,7 +48,7 @@ from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
-from apps.insurance.models import ClaimFlag, Contract
+from apps.insurance.models import ClaimFlag, Contract, NetworkProof, Reconciliation, ReconciliationProvider
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
 from apps.notifications.services import enqueue, suppress
 from apps.patients.models import EmergencyAccess
@@ -564,6 +564,19 @@ def a_closing(world: World, who: str, n: int) -> Any:
     )
 
 
+@makes("insurance.claim")
+def a_claim(world: World, who: str, n: int) -> Any:
+    if world.people[who].insurer_id:
+        insurer = world.insurer_of(who)
+        practice = Practice.objects.create(name=f"Pharmacie {uuid4().hex[:8]}", kind="pharmacy")
+    else:
+        insurer = Insurer.objects.create(name="Mutuelle", code=uuid4().hex[:12])
+        practice = world.practice_of(who)
+    contract = make_contract(insurer)
+    scene: Any = SimpleNamespace(insurer=insurer, contract=contract, adherent=contract.adherent)
+    return make_claim(scene, practice, 0, total=70_000, status="pending_review")
+
+
 @makes("insurance.claimflag")
 def a_flag(world: World, who: str, n: int) -> Any:
     insurer = world.people[who].insurer or world.insurer
@@ -574,6 +587,28 @@ def a_flag(world: World, who: str, n: int) -> Any:
         insurer=insurer, claim=claim, rule="NEAR_DUP", family="duplicate", weight=25, points=25, observed=1,
         threshold=3, rules_version="2026.11", raised_at=world.at,
     )  # fmt: skip
+
+
+@makes("insurance.reconciliation")
+def a_reconciliation(world: World, who: str, n: int) -> Any:
+    own = world.people[who].insurer
+    insurer = own or Insurer.objects.create(name="Mutuelle", code=uuid4().hex[:12])
+    practice = world.house.practice if own else world.practice_of(who)
+    year = 1990 + Reconciliation.objects.filter(insurer=insurer).count()
+    row = Reconciliation.objects.create(
+        insurer=insurer, number=f"BRD-{year}", sequence=1, period_start=date(year, 1, 1), period_end=date(year, 1, 31),
+        cutoff_at=world.at, currency=insurer.currency, generated_at=world.at,
+    )  # fmt: skip
+    ReconciliationProvider.objects.create(insurer=insurer, reconciliation=row, provider=practice)
+    row.status, row.sent_at = Reconciliation.Status.SENT, world.at
+    row.save()
+    return row
+
+
+@makes("insurance.networkproof")
+def a_proof(world: World, who: str, n: int) -> Any:
+    insurer = world.people[who].insurer or world.insurer
+    return NetworkProof.objects.create(insurer=insurer, ran_at=world.at, seconds=0.1, is_sound=True)
 
 
 @makes("insurance.adherent")

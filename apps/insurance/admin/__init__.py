@@ -1,5 +1,5 @@
 """The payer network in the admin."""
 
-from apps.insurance.admin import contracts, conventions, flags, people
+from apps.insurance.admin import claims, contracts, conventions, flags, people, reconciliations
 
-__all__ = ["contracts", "conventions", "flags", "people"]
+__all__ = ["claims", "contracts", "conventions", "flags", "people", "reconciliations"]

@@ -16,6 +16,7 @@ from unfold.decorators import display
 from apps.core.admin import ServiceTabularInline
 from apps.core.admin.forms import RefusableForm
 from apps.insurance.admin.agreements import coverage_table, money
+from apps.insurance.admin.balances import balance_bars
 from apps.insurance.admin.people import InsurerPage
 from apps.insurance.models import Contract, ContractMember
 from apps.insurance.services.contracts import change_contract, write_contract
@@ -105,7 +106,7 @@ class ContractAdmin(InsurerPage):
     ordering = ("-pk",)
     inlines = (MemberInline,)
     money_fields = ("annual_limit",)
-    readonly_fields = ("subscriber", "terms", "renews_number", "history")
+    readonly_fields = ("subscriber", "terms", "renews_number", "history", "limits")
     fieldsets = (
         (
             None,
@@ -122,6 +123,7 @@ class ContractAdmin(InsurerPage):
             _("Terms"),
             {"fields": ("terms", ("annual_limit", "limit_by_dependants"), "coverage", "exclusions")},
         ),
+        (_("Used of the limits"), {"fields": ("limits",)}),
     )
 
     def currency(self, request: HttpRequest) -> str:
@@ -138,11 +140,14 @@ class ContractAdmin(InsurerPage):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for the subscriber of a new contract; show the one of an existing."""
         hidden = (
-            {"subscriber", "renews_number", "terms", "history"} if obj is None else {"adherent", "currency"}
+            {"subscriber", "renews_number", "terms", "history", "limits"}
+            if obj is None
+            else {"adherent", "currency"}
         )
         return [
             (title, {**options, "fields": without(options["fields"], hidden)})
             for title, options in super().get_fieldsets(request, obj)
+            if obj is not None or options["fields"] != ("limits",)
         ]
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
@@ -206,6 +211,11 @@ class ContractAdmin(InsurerPage):
     def terms(self, obj: Contract) -> str:
         """Draw the coverage."""
         return coverage_table(obj.coverage, obj.currency)
+
+    @display(description=_("limits"))
+    def limits(self, obj: Contract) -> Any:
+        """Draw how much of each limit is used."""
+        return balance_bars(obj)
 
     @display(description=_("renews"))
     def renews_number(self, obj: Contract) -> str:
