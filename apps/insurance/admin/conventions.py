@@ -136,7 +136,10 @@ class ConventionAdmin(ServiceModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Offer the network's providers: their names are public, their files are not."""
         form = super().get_form(request, obj, change=change, **kwargs)
-        if "practice" in form.base_fields:
+        if obj is not None:
+            # Between whom it is never changes.
+            form.base_fields.pop("practice", None)
+        elif "practice" in form.base_fields:
             providers = Practice.objects.filter(is_active=True).order_by("name", "pk")
             form.base_fields["practice"].queryset = providers
             form.base_fields["practice"].required = True
