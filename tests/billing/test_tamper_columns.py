@@ -30,7 +30,9 @@ from apps.billing.services import (
     refund_payment,
     switch_training,
 )
+from apps.billing.services.transfers import post
 from apps.billing.verification import MODELS, allocations_named, verify_practice
+from apps.core.context import bind
 from tests.billing.making import MAKER, make_issued
 
 # What may change lawfully, or says nothing of money: see LEFT_OUT in services/ledger.py.
@@ -43,6 +45,7 @@ FREE = {
     "billing_deposit": {"updated_at"},
     "billing_closing": {"updated_at"},
     "billing_trainingswitch": {"updated_at"},
+    "billing_sharetransfer": {"updated_at"},
     "billing_ledgerrecord": {"updated_at", "created_at"},
 }
 # Another value of the same type; nothing becomes something.
@@ -72,6 +75,11 @@ def ledger(insurer, patient, practice, practitioner, acts, at):
     )  # fmt: skip
     first = issue_invoice(actor=MAKER, invoice=draft, at=at)
     second, third = (make_issued(practitioner, patient, at, price) for price in (3000, 4500))
+
+    owed = {share.payer: share for share in first.shares.all()}
+    with bind(actor_id=MAKER.id, actor_role=MAKER.role, action="test.post"):
+        for amount in (100, 50):
+            post(first, owed["patient"], owed["insurer"], amount, "Accord", at=at)
 
     def pay(invoice, amount, method, **facts):
         return record_payment(
