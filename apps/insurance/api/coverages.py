@@ -25,7 +25,7 @@ from apps.patients.models import Patient
 MOST_RANKS = 20
 
 
-class CoverageOutput(serializers.ModelSerializer[PatientCoverage]):
+class PatientCoverageOutput(serializers.ModelSerializer[PatientCoverage]):
     """A link from a patient's file to a contract: whether it holds, never its terms."""
 
     patient = serializers.UUIDField(source="patient_id")
@@ -77,7 +77,7 @@ class PatientCoverageViewSet(BaseViewSet):
         "create": "insurance.add_patientcoverage",
         "partial_update": "insurance.change_patientcoverage",
     }
-    serializers = {"list": CoverageOutput, "retrieve": CoverageOutput}
+    serializers = {"list": PatientCoverageOutput, "retrieve": PatientCoverageOutput}
     inputs = {"create": CoverageLinkInput, "partial_update": CoverageLinkChange}
     recorded_reads = {"create": "insurance.contract.resolve"}
     pagination_class = WholePagination
@@ -100,7 +100,7 @@ class PatientCoverageViewSet(BaseViewSet):
         """List the contracts that pay or paid for a patient."""
         return self.answer_list(self.get_queryset())
 
-    @extend_schema(request=CoverageLinkInput, responses={201: CoverageOutput})
+    @extend_schema(request=CoverageLinkInput, responses={201: PatientCoverageOutput})
     def create(self, request: Request, patient_id: Any = None) -> Response:
         """Point the file at a contract; what one may not know of reads as what does not exist."""
         patient, given = self.patient(), self.parsed()
@@ -108,7 +108,7 @@ class PatientCoverageViewSet(BaseViewSet):
         coverage = link_coverage(actor=self.caller, patient=patient, at=timezone.now(), **given)
         return self.answer(self.get_queryset().get(pk=coverage.pk), status=201)
 
-    @extend_schema(request=CoverageLinkChange, responses=CoverageOutput)
+    @extend_schema(request=CoverageLinkChange, responses=PatientCoverageOutput)
     def partial_update(self, request: Request, patient_id: Any = None, pk: Any = None) -> Response:
         """Change rank or days; a last day ends the link."""
         coverage = self.get_object()

@@ -74,7 +74,7 @@ class JobAnswer(serializers.Serializer[Any]):
     job = serializers.UUIDField()
 
 
-class JobOutput(serializers.ModelSerializer[ReconciliationJob]):
+class ReconciliationJobOutput(serializers.ModelSerializer[ReconciliationJob]):
     """How far a worker is."""
 
     insurer = VisibleKeyField(read_only=True)

@@ -23,10 +23,10 @@ from apps.insurance.api.reconciliation_serializers import (
     DecisionInput,
     DisputeInput,
     JobAnswer,
-    JobOutput,
     LineOutput,
     PaymentOfReconciliationInput,
     PeriodInput,
+    ReconciliationJobOutput,
     ReconciliationOutput,
 )
 from apps.insurance.bordereau_files import csv_lines, json_lines
@@ -211,7 +211,7 @@ class ReconciliationJobViewSet(BaseViewSet):
 
     queryset = ReconciliationJob.objects.none()
     permissions = {"retrieve": "insurance.view_reconciliationjob"}
-    serializers = {"retrieve": JobOutput}
+    serializers = {"retrieve": ReconciliationJobOutput}
 
     def get_queryset(self) -> QuerySet[ReconciliationJob]:
         """Return the insurer's own."""
