@@ -12,11 +12,20 @@ import apps.catalog
 from apps.catalog.importer import import_acts
 from apps.catalog.models import Act
 from apps.core.scope import SystemActor
+from apps.demo.claims import CLAIMS, build_claims
 from apps.demo.houses import build_accounts, build_dental_houses, build_network
 from apps.demo.management.commands.demo import PAYER_STEPS
 from apps.demo.payers import PATIENTS, build_payers
 from apps.directory.models import Insurer
-from apps.insurance.models import Adherent, Bareme, Contract, ContractMember, Convention
+from apps.insurance.models import (
+    Adherent,
+    Bareme,
+    Claim,
+    Contract,
+    ContractMember,
+    Convention,
+    Reconciliation,
+)
 from apps.insurance.selectors import waiting_since
 from apps.patients.identifiers import national_id_index
 from tests.billing.making import make_patient
@@ -85,3 +94,45 @@ def test_the_demos_network(at) -> None:
     assert Adherent.objects.filter(insurer=mutual).count() == len(patients)
     # The full demo insures PATIENTS people of each dental house.
     assert len(steps) + 2 * PATIENTS - len(patients) == PAYER_STEPS
+
+
+@pytest.mark.django_db
+def test_the_demos_claims(at) -> None:
+    content = (Path(apps.catalog.__file__).parent / "data" / "dental_acts.csv").read_bytes()
+    import_acts(actor=ACTOR, content=content)
+    houses = build_dental_houses(actor=ACTOR)
+    insurers, providers = build_network(actor=ACTOR)
+    people = build_accounts(actor=ACTOR, houses=houses, insurers=insurers, providers=providers)
+    body = "1800599999001"
+    nir = f"{body}{97 - int(body) % 97:02d}"
+    make_patient(
+        houses[0].practice,
+        1,
+        birth_date=date(1980, 5, 1),
+        national_id=nir,
+        national_id_hash=national_id_index(nir),
+    )
+    build_payers(
+        insurers=insurers, head=people["ines"], houses=houses, providers=providers, random=Random(2026), now=at,
+        step=lambda: None,
+    )  # fmt: skip
+    steps: list[int] = []
+    build_claims(
+        people=people,
+        insurers=insurers,
+        houses=houses,
+        random=Random(2026),
+        now=at,
+        step=lambda: steps.append(1),
+    )
+    assert len(steps) == CLAIMS
+    cap = Insurer.objects.get(code="CAP")
+    claims = Claim.objects.filter(insurer=cap)
+    assert set(claims.values_list("type", flat=True)) == {
+        "pharmacy", "consultation", "laboratory", "hospitalization",
+    }  # fmt: skip
+    assert {"eligible", "approved", "pending_review", "blocked", "rejected", "paid"} <= set(
+        claims.values_list("status", flat=True)
+    )
+    assert Reconciliation.objects.filter(insurer=cap, status="paid").count() == 1
+    assert Claim.objects.filter(type="dental", source_type="billing.invoice").count() == 1

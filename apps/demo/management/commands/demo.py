@@ -17,6 +17,7 @@ from apps.agenda.models import Appointment
 from apps.billing.models import Invoice
 from apps.catalog.importer import import_acts
 from apps.core.scope import SystemActor
+from apps.demo.claims import CLAIMS, build_claims
 from apps.demo.diary import Diary
 from apps.demo.houses import PASSWORD, DentalHouse, build_accounts, build_dental_houses, build_network
 from apps.demo.money import Till
@@ -74,6 +75,16 @@ class Command(BaseCommand):
             head=people["ines"],
             houses=houses,
             providers=providers,
+            random=Random(options["seed"]),  # noqa: S311 - repeatable data, not secrets
+            now=now,
+            step=bar,
+        )
+        bar.finish()
+        bar = Progress("claims", CLAIMS)
+        build_claims(
+            people=people,
+            insurers=insurers,
+            houses=houses,
             random=Random(options["seed"]),  # noqa: S311 - repeatable data, not secrets
             now=now,
             step=bar,
