@@ -180,8 +180,12 @@ class TestDump:
     def test_every_sealed_column_is_covered(self) -> None:
         """A new sealed column joins the markers, or says here why a later test of its own does it."""
         later = {
-            "insurance.adherent.national_id", "insurance.adherent.phone", "insurance.claim.notes",
-            "insurance.claim_item.diagnosis", "insurance.claim_review.reason", "insurance.dispute.decision",
+            "insurance.adherent.national_id",
+            "insurance.adherent.phone",
+            "insurance.claim.notes",
+            "insurance.claim_item.diagnosis",
+            "insurance.claim_review.reason",
+            "insurance.dispute.decision",
             "insurance.dispute.reason",  # need the network; tests/insurance holds them
             "notifications.log.rendered",  # written by a sender; tests/notifications holds it
             "patients.emergency_access.reason",  # needs a restricted file; tests/patients holds it

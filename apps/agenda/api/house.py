@@ -227,7 +227,6 @@ class OpenHolidayViewSet(BaseViewSet):
     }
     serializers = {"list": HolidayOutput, "retrieve": HolidayOutput}
     inputs = {"create": HolidayInput}
-    filter_backends = ()
 
     def get_queryset(self) -> QuerySet[OpenHoliday]:
         """Return those of the caller's practice."""
@@ -235,7 +234,7 @@ class OpenHolidayViewSet(BaseViewSet):
 
     def list(self, request: Request) -> Response:
         """List public holidays worked, the last first."""
-        return self.answer_list(self.get_queryset())
+        return self.answer_list(self.filter_queryset(self.get_queryset()))
 
     @extend_schema(request=HolidayInput, responses={201: HolidayOutput})
     def create(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api.fields import VisibleKeyField
+from apps.core.api.fields import DayField, VisibleKeyField
 from apps.core.api.filters import ALWAYS_KNOWN, refuse_unknown_parameters
 from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
@@ -68,9 +68,9 @@ class OutcomeInput(serializers.Serializer[Any]):
 class PrecisionInput(serializers.Serializer[Any]):
     """Which months (both days inclusive, the last twelve months when absent) and which rule."""
 
-    to = serializers.DateField(required=False)
+    to = DayField(required=False)
     rule = serializers.ChoiceField(choices=RULE_CHOICES, required=False)
-    vars()["from"] = serializers.DateField(required=False)
+    vars()["from"] = DayField(required=False)
 
 
 class PrecisionOutput(serializers.Serializer[Any]):

@@ -143,8 +143,11 @@ class FhirViewSet(BaseViewSet):
         return rows
 
     def given(self, name: str) -> Sequence[str]:
-        """Return the values of a parameter."""
-        return [value for value in self.request.query_params.getlist(name) if value.strip()]
+        """Return the values of a parameter; PostgreSQL knows no NUL in a text."""
+        values = [value for value in self.request.query_params.getlist(name) if value.strip()]
+        if any("\0" in value for value in values):
+            raise InvalidInput(**{name: [_("This contains a character that cannot be searched.")]})
+        return values
 
     def has_exact_key(self) -> bool:
         """Whether the search names somebody by an exact key."""
