@@ -30,6 +30,7 @@ from apps.billing.services import (
     refund_payment,
     switch_training,
 )
+from apps.billing.services.account import put_on_account, use_account
 from apps.billing.services.transfers import post
 from apps.billing.verification import MODELS, allocations_named, verify_practice
 from apps.core.context import bind
@@ -42,6 +43,7 @@ FREE = {
     "billing_invoiceshare": {"updated_at"},
     "billing_payment": {"updated_at"},
     "billing_paymentallocation": {"updated_at"},
+    "billing_accountuse": {"updated_at"},
     "billing_deposit": {"updated_at"},
     "billing_closing": {"updated_at"},
     "billing_trainingswitch": {"updated_at"},
@@ -93,6 +95,10 @@ def ledger(insurer, patient, practice, practitioner, acts, at):
     refund_payment(actor=MAKER, payment=paid[1], amount=500, reason="Erreur", at=at)
     credit_invoice(actor=MAKER, invoice=third, reason="Erreur", at=at)
     credit_invoice(actor=MAKER, invoice=second, reason="Geste", at=at)
+    fourth = make_issued(practitioner, patient, at, 6000)
+    account = put_on_account(actor=MAKER, patient=patient, method="card", amount=4000, at=at)
+    for amount in (1500, 700):
+        use_account(actor=MAKER, payment=account, amounts={fourth.pk: amount}, at=at)
     for cheque in cheques:
         record_deposit(actor=MAKER, practice=practice, payments=[cheque], reference="R1", at=at)
     for days in (0, 1):
