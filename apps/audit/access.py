@@ -18,6 +18,7 @@ from apps.audit.recorder import NoActor
 from apps.core.access import Denial
 from apps.core.context import current
 from apps.core.crypto import blind_index
+from apps.core.querysets import owner_of
 from apps.core.scope import Viewer
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ def record_read(
             actor_role=viewer.role,
             content_type=ContentType.objects.get_for_model(row),
             object_pk=str(row.pk),
-            practice_id=getattr(row, "practice_id", None) or viewer.practice_id,
-            insurer_id=getattr(row, "insurer_id", None) or viewer.insurer_id,
+            practice_id=owner_of(row, "practice_id") or viewer.practice_id,
+            insurer_id=owner_of(row, "insurer_id") or viewer.insurer_id,
             detail=detail or {},
         )
         for row in rows

@@ -19,6 +19,7 @@ from apps.core.changes import Change, emit
 from apps.core.context import current
 from apps.core.crypto import blind_index
 from apps.core.models import AuditedModel
+from apps.core.querysets import owner_of
 
 ACTIONS = {
     "create": AuditEntry.Action.CREATE,
@@ -122,8 +123,8 @@ def record_relation(
                 "relate",
                 type(owner),
                 owner.pk,
-                getattr(owner, "practice_id", None),
-                getattr(owner, "insurer_id", None),
+                owner_of(owner, "practice_id"),
+                owner_of(owner, "insurer_id"),
                 {name: before},
                 {name: after},
             )

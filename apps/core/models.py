@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.db import models, router, transaction
@@ -106,7 +106,12 @@ class BaseModel(AuditedModel):
 
 
 class PracticeModel(BaseModel):
-    """A row owned by one practice; it carries the owner even where a parent already does."""
+    """A row owned by one practice; it carries the owner even where a parent already does.
+
+    An insurer it names (who pays a share, whose contract it is) does not own it, nor reads its audit entries.
+    """
+
+    owner_columns: ClassVar[tuple[str, ...]] = ("practice_id",)
 
     practice = models.ForeignKey(
         "directory.Practice",

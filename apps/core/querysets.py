@@ -127,7 +127,7 @@ def row_values(
     model: type[models.Model], rows: models.QuerySet[Any], names: Collection[str]
 ) -> dict[Any, dict[str, Any]]:
     """Read the named columns, and the owner's, of `rows`, by primary key."""
-    owners = [name for name in ("practice_id", "insurer_id") if has_column(model, name)]
+    owners = [name for name in owner_columns(model) if has_column(model, name)]
     columns = list(dict.fromkeys([f.attname for f in audit_fields(model, names)] + owners))
     return {row["pk"]: row for row in rows.values("pk", *columns)}
 
@@ -157,9 +157,15 @@ def copy(value: Any) -> Any:
     return value
 
 
+def owner_columns(model: type[models.Model]) -> tuple[str, ...]:
+    """Return the columns that name who owns the model's rows."""
+    names: tuple[str, ...] = getattr(model, "owner_columns", ("practice_id", "insurer_id"))
+    return names
+
+
 def owner_of(instance: models.Model, attname: str) -> Any:
     """Return the owning practice's or insurer's id: the row's own, or its own key when the row is that owner."""
-    return getattr(instance, attname, None)
+    return getattr(instance, attname, None) if attname in owner_columns(type(instance)) else None
 
 
 def revealed(field: models.Field[Any, Any], value: Any, pk: Any) -> Any:
@@ -217,6 +223,5 @@ def update_change(
             after[f.name] = revealed(f, new[f.attname], pk)
     if not after:
         return None
-    practice = new.get("practice_id", old.get("practice_id"))
-    insurer = new.get("insurer_id", old.get("insurer_id"))
-    return Change("update", model, pk, practice, insurer, before, after)
+    owners = {name: new.get(name, old.get(name)) for name in owner_columns(model)}
+    return Change("update", model, pk, owners.get("practice_id"), owners.get("insurer_id"), before, after)

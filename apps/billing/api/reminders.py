@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -99,13 +100,13 @@ class DunningPolicyViewSet(BaseViewSet):
         """Return what the caller sees."""
         return DunningPolicy.objects.visible_to(self.caller)
 
-    @extend_schema(responses=DunningOutput)
+    @extend_schema(responses=forced_singular_serializer(DunningOutput))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
         """Return the rule in force."""
         found = self.get_queryset().first() or DunningPolicy(days=house_days(), is_active=True)
         return self.answer(found)
 
-    @extend_schema(request=DunningInput, responses=DunningOutput)
+    @extend_schema(request=DunningInput, responses={200: DunningOutput})
     def create(self, request: Request) -> Response:
         """Choose other days, or switch reminders off."""
         given = self.parsed()
