@@ -13,7 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 HERE = Path(__file__).parent
-DELIVERED = ("first day", "identity", "patients and agenda", "billing")
+DELIVERED = ("first day", "identity", "patients and agenda", "billing", "payer network")
 
 
 @cache
