@@ -71,9 +71,14 @@ class TestAmounts:
     @given(data=st.data(), owed=st.lists(amounts, min_size=1, max_size=5))
     def test_a_credit_never_takes_more_from_a_share_than_is_left(self, data, owed):
         shares = [
-            SimpleNamespace(amount=amount, credited=data.draw(st.integers(0, amount))) for amount in owed
+            SimpleNamespace(
+                amount=amount,
+                credited=(credited := data.draw(st.integers(0, amount))),
+                moved=data.draw(st.integers(0, amount - credited)),
+            )
+            for amount in owed
         ]
-        left = sum(share.amount - share.credited for share in shares)
+        left = sum(share.amount - share.moved - share.credited for share in shares)
         if not left:
             return
         total = data.draw(st.integers(1, left))
@@ -82,5 +87,6 @@ class TestAmounts:
 
         assert sum(parts) == total
         assert all(
-            0 <= part <= share.amount - share.credited for part, share in zip(parts, shares, strict=True)
+            0 <= part <= share.amount - share.moved - share.credited
+            for part, share in zip(parts, shares, strict=True)
         )

@@ -35,6 +35,7 @@ from apps.billing.services import (
     structured,
     switch_training,
 )
+from apps.billing.services.account import put_on_account
 from apps.billing.services.deposits import NotDepositable
 from apps.billing.services.documents import NoFacturX
 from apps.billing.services.quotes import NotReplaceable
@@ -228,10 +229,7 @@ class TestHiding:
         assert verify_practice(practice.pk).finding.fault == "the invoice differs in is_training"
 
     def test_a_specimen_is_not_settled_with_real_money(self, switch, patient, practitioner, practice, at):
-        real = make_issued(practitioner, patient, at, 5000)
-        payment = record_payment(
-            actor=MAKER, invoice=real, payer="patient", method="cash", amount=3000, at=at
-        )
+        payment = put_on_account(actor=MAKER, patient=patient, method="cash", amount=3000, at=at)
         switch(True)
         specimen = make_issued(practitioner, patient, at, 5000)
 

@@ -71,8 +71,8 @@ class TestParallelIssue:
     def test_leaves_no_gap_when_some_fail(self, drafts, at, monkeypatch):
         real = numbering.next_number
 
-        def stumble(practice_id, kind, year):
-            number = real(practice_id, kind, year)
+        def stumble(practice_id, kind, year, **options):
+            number = real(practice_id, kind, year, **options)
             if int(number[-6:]) % 3 == 0 and threading.current_thread() not in stumbled:
                 stumbled.add(threading.current_thread())
                 raise ConnectionResetError
@@ -87,7 +87,7 @@ class TestParallelIssue:
         assert list(issued) == [f"FA-2026-{n:06d}" for n in range(1, len(issued) + 1)]
 
     def test_would_give_numbers_twice_without_the_lock(self, drafts, at, monkeypatch):
-        def unlocked(practice_id, series, year):
+        def unlocked(practice_id, series, year, **_options):
             row, _ = NumberSeries.objects.get_or_create(practice_id=practice_id, series=series, year=year)
             threading.Event().wait(0.05)
             NumberSeries.objects.filter(pk=row.pk).update(last_number=row.last_number + 1)

@@ -60,7 +60,7 @@ class TestParallelPayments:
 
         def slow(*args, **kwargs):
             time.sleep(0.3)
-            real(*args, **kwargs)
+            return real(*args, **kwargs)
 
         monkeypatch.setattr(payments_module, "allocate", slow)
         monkeypatch.setattr(payments_module, "locked", lambda invoice: Invoice.objects.get(pk=invoice.pk))

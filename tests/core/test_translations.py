@@ -19,10 +19,11 @@ PLACEHOLDER: Final = re.compile(r"%\(\w+\)[a-z]|\{\{ *\w+ *\}\}|\{\w*\}|%[sd]")
 # Words the two languages spell alike; case does not count. Anything else left in English is a mistake.
 ALIKE: Final = frozenset(
     """
-    absence absences action agenda anticoagulants articles bisphosphonates catalogue chlorhexidine code
-    confirmation consultation contact contacts date document documents euro france latex latitude longitude
-    macrolides message messages nomenclature note occlusion parent patient patients profession session
-    sessions sms stock substance total transaction type variables version
+    absence absences action agenda anticoagulants archive articles base bisphosphonates bordereau bridge catalogue
+    chlorhexidine code confirmation consultation contact contacts convention conventions date document documents
+    euro exclusions france latex latitude longitude macrolides message messages mode net nomenclature note notes
+    occlusion parent patient patients points profession question session sessions signature sms stock substance
+    total transaction type variables verdict version volume
     """.split()
 )
 

@@ -355,6 +355,7 @@ class TrainingSwitchAdmin(ServiceModelAdmin):
     """The training mode: the newest switch says how it is."""
 
     create_service = switch_training
+    list_select_related = ("practice",)
     list_display = ("switched_at", "mode", "reason", "documents", "total", "practised")
     ordering = ("-pk",)
     fields = ("turned_on", "reason")
