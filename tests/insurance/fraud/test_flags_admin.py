@@ -130,4 +130,4 @@ class TestPages:
         text = browser(ines).get(reverse("admin:insurance_claimflag_change", args=[flag.pk])).content.decode()
         assert "1, 3 · " in text
         assert f"…{str(earlier.pk)[-6:]}" in text
-        assert "à l&#x27;essai" in text.lower()
+        assert "à l’essai" in text.lower()
