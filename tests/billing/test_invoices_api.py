@@ -65,6 +65,37 @@ class TestCreate:
 
         assert api(ana).post(URL, body).json()["practitioner"] == str(practitioner.pk)
 
+    def test_costs_the_same_queries_however_many_lines(self, api, ana, acts, body, patient, practitioner, at):
+        client = api(ana)
+
+        def queries(count):
+            done = [
+                make_treatment(practitioner, patient, acts["HBJD001"], at.replace(year=2025))
+                for _ in range(count)
+            ]
+            act = {"act": str(acts["HN-BLANC"].pk)}
+            body["items"] = [*({"treatment": str(row.pk)} for row in done), *[act] * count]
+            with CaptureQueriesContext(connection) as seen:
+                answer = client.post(URL, body)
+            assert answer.status_code == 201, answer.json()
+            assert len(answer.json()["items"]) == 2 * count
+            return len(seen)
+
+        queries(1)
+        assert queries(1) == queries(25)
+
+    def test_names_each_line_whose_reference_cannot_be_seen(self, api, cleo, ana, acts, body):
+        body["items"] = [
+            {"act": str(acts["HN-BLANC"].pk)},
+            {"act": str(uuid.uuid4())},
+            {"treatment": "x"},
+        ]
+
+        answer = api(ana).post(URL, body)
+
+        assert answer.status_code == 400
+        assert sorted(answer.json()["error"]["details"]["items"]) == ["1", "2"]
+
     def test_is_done_once_per_idempotency_key(self, api, ana, body):
         client = api(ana)
         answers = [client.post(URL, body, HTTP_IDEMPOTENCY_KEY="draft-0001").json() for _ in range(2)]

@@ -14,22 +14,19 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.billing.api.draft_serializers import DraftChangeInput, DraftInput
 from apps.billing.api.filters import InvoiceFilter, PaymentFilter
-from apps.billing.api.reminders import ReminderOutput
-from apps.billing.api.serializers import (
+from apps.billing.api.invoice_serializers import CreditInput, InvoiceOutput, MoveShareInput
+from apps.billing.api.payment_serializers import (
     AccountPaymentInput,
     AccountUseInput,
-    CreditInput,
-    DraftChangeInput,
-    DraftInput,
-    InvoiceOutput,
-    MoveShareInput,
     PaymentInput,
     PaymentOutput,
     ReceiptQuery,
     RefundInput,
-    RenderingOutput,
 )
+from apps.billing.api.reminders import ReminderOutput
+from apps.billing.api.serializers import RenderingOutput
 from apps.billing.models import BillingDocument, Invoice, Payment
 from apps.billing.selectors import invoices_for, payments_for
 from apps.billing.services import (
