@@ -45,11 +45,19 @@ def collect(root: Path) -> dict[Sentence, list[str]]:
 
 
 def in_python(tree: ast.AST) -> Iterator[Sentence]:
-    """Yield the sentences of a module."""
+    """Yield the sentences of a module, whatever name it imports a function under."""
+    renamed = {
+        alias.asname: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        for alias in node.names
+        if alias.asname
+    }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        name = renamed.get(name, name)
         words = [
             arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
         ]

@@ -70,6 +70,14 @@ def dict_config(level: str = "INFO") -> dict[str, Any]:
             # A 4xx is the caller's affair and has its request line; a record of its own would quote the path.
             "django.request": {"level": "ERROR"},
             "django.db.backends": {"level": "WARNING"},
+            # Several lines a task and a page; their values are left out here, so nobody learns anything from them.
+            # What became of a job is in its row and in /metrics; faults still come through.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.worker.request": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "weasyprint": {"level": "WARNING"},
+            "weasyprint.progress": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},
         },
     }
 

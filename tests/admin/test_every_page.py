@@ -5,6 +5,8 @@ The table below is written by hand; a registered model without a row in it fails
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,6 +18,8 @@ from django.urls import reverse
 from apps.core.admin import ServiceModelAdmin
 from tests.admin.world import MAKERS, World, build_world
 
+# What a page must not show: an enumeration's member, a sentence whose values were not filled in.
+RAW = re.compile(r"[>\s]\(?\w+(?:\.\w+)*\.(?:[A-Z_]{3,}, )[^<]{0,60}|%\(\w+\)[sd]")
 ROLES = ("ana", "ben", "dora", "cleo", "carl", "ines", "omar", "nora", "root")
 DENTAL = "ana ben dora cleo carl"
 CARE = "ana ben cleo carl"
@@ -142,6 +146,8 @@ class TestWhoMay:
             obj = MAKERS[label](world, who, 0)
             answer = browser(world.people[who]).get(address(label, "change", obj.pk))
             assert answer.status_code == 200, (who, answer.status_code)
+            # Neither a Python value (a pair of a state and its name) nor an unfilled sentence is for people to read.
+            assert not RAW.findall(unescape(answer.content.decode())), who
             if answer.context["has_change_permission"]:
                 saving.add(who)
         assert saving == set(EXPECTED[label].change.split())

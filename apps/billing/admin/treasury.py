@@ -326,7 +326,7 @@ class DepositAdmin(ServiceModelAdmin):
             field.initial = [cheque.pk for cheque in field.queryset]
             total = sum(cheque.amount for cheque in field.queryset)
             words = {"count": len(field.initial), "sum": shown(total, self.currency(request))}
-            field.help_text = _("In the drawer: %(count)d, %(sum)s in all.") % words
+            field.help_text = _("Cheques in the drawer: %(count)d. In all: %(sum)s.") % words
         return form
 
     def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Related rows on pages that only show: under the name their own page gives them, not by key."""
+"""Pages that only show: related rows under the name their own page gives them, states as the lists colour them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from django.db.models import ForeignKey
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from unfold.utils import display_for_label
 
 
 def name_related(request: HttpRequest, shown: Any, page: Any, *, all_readonly: bool = False) -> None:
-    """Let an admin form, or an inline's, say its read-only foreign keys."""
+    """Let an admin form, or an inline's, say its read-only foreign keys and its coloured labels."""
     readonly = set(shown.readonly_fields)
-    sayings = {
-        name: saying(request, page, field)
-        for name in flat(shown.fieldsets)
-        if (all_readonly or name in readonly) and (field := foreign_key(page.model, name)) is not None
-    }
+    sayings = {}
+    for name in flat(shown.fieldsets):
+        if (all_readonly or name in readonly) and (field := foreign_key(page.model, name)) is not None:
+            sayings[name] = saying(request, page, field)
+        elif isinstance(name, str) and getattr(getattr(page, name, None), "label", None):
+            sayings[name] = labelled(page, name)
     if not sayings:
         return
     shown.fieldsets = [
@@ -70,4 +72,16 @@ def saying(request: HttpRequest, page: Any, field: Any) -> Callable[[Any], Any]:
 
     said.short_description = field.verbose_name  # type: ignore[attr-defined]  # Django reads the label here
     said.__name__ = field.name
+    return said
+
+
+def labelled(page: Any, name: str) -> Callable[[Any], Any]:
+    """Return a page's display with its coloured label: Unfold draws them in lists only."""
+    method = getattr(page, name)
+
+    def said(obj: Any) -> Any:
+        return display_for_label(method(obj), page.get_empty_value_display(), method.label)
+
+    said.short_description = method.short_description  # type: ignore[attr-defined]  # Django reads the label here
+    said.__name__ = name
     return said
