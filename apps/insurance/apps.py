@@ -11,8 +11,10 @@ class InsuranceConfig(AppConfig):
 
     def ready(self) -> None:
         """Answer what the directory and the patient file ask."""
+        from apps.core.api.errors import refusal_elsewhere
         from apps.core.health import add_check
         from apps.directory.insurer_config import insurer_config_problems
+        from apps.insurance.api.fhir.refusals import refuse_in_fhir
         from apps.insurance.rule_settings import fraud_problems
         from apps.insurance.schemas import default_bareme_problems
         from apps.insurance.services.coverages import move_coverages
@@ -22,4 +24,5 @@ class InsuranceConfig(AppConfig):
         insurer_config_problems.register(default_bareme_problems)
         insurer_config_problems.register(fraud_problems)
         patient_merge.register(move_coverages)
+        refusal_elsewhere.register(refuse_in_fhir)
         add_check("network", check_network)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from apps.core.scope import Viewer
 from apps.directory.models import Insurer, Practice
@@ -14,9 +17,11 @@ from apps.insurance.models import (
     ClaimItem,
     ContractMember,
     Convention,
+    Dispute,
     Reconciliation,
     ReconciliationLine,
     ReconciliationProvider,
+    Retention,
 )
 
 # A reconciliation may hold a million lines: above this many the totals per provider stand for them.
@@ -24,20 +29,29 @@ MOST_LINES = 5_000
 
 
 def claims_with_lines(*, viewer: Viewer) -> QuerySet[Claim]:
-    """Return claims with contract, lines, the moment of the last decision and the line that paid them."""
+    """Return claims with contract, lines, the moment of the last decision and what was paid for them."""
     decided = ClaimAdjudication.objects.filter(claim=OuterRef("pk")).order_by("-version")
-    paying = ReconciliationLine.objects.live().filter(kind__in=("claim", "reversal"))
+    withheld = Dispute.objects.filter(line=OuterRef("pk")).order_by().values("line")
+    paying = (
+        ReconciliationLine.objects.live()
+        .filter(reconciliation__status=Reconciliation.Status.PAID)
+        .annotate(withheld=left_out(withheld))
+        .select_related("reconciliation")
+        .prefetch_related(
+            Prefetch(
+                "provider_row__retention_rows",
+                queryset=Retention.objects.filter(amount__gt=0).order_by("code"),
+            )
+        )
+        .order_by("reconciliation__payment_date", "pk")
+    )
     rows: QuerySet[Claim] = (
         Claim.objects.visible_to(viewer)
         .select_related("contract")
         .annotate(decided_at=Subquery(decided.values("made_at")[:1]))
         .prefetch_related(
             Prefetch("items", queryset=ClaimItem.objects.order_by("sequence"), to_attr="lines_in_order"),
-            Prefetch(
-                "reconciliation_lines",
-                queryset=paying.select_related("reconciliation").order_by("pk"),
-                to_attr="paid_by",
-            ),
+            Prefetch("reconciliation_lines", queryset=paying, to_attr="paid_by"),
         )
     )
     return rows
@@ -68,14 +82,24 @@ def providers(*, viewer: Viewer) -> QuerySet[Practice]:
 
 
 def reconciliations(*, viewer: Viewer) -> QuerySet[Reconciliation]:
-    """Return reconciliations with the totals and lines the viewer sees of them."""
+    """Return reconciliations with the totals the viewer sees of them, and what was left out of each."""
+    withheld = (
+        Dispute.objects.filter(line__provider_row=OuterRef("pk")).order_by().values("line__provider_row")
+    )
     return Reconciliation.objects.visible_to(viewer).prefetch_related(
         Prefetch(
             "providers",
-            queryset=ReconciliationProvider.objects.visible_to(viewer).order_by("pk"),
+            queryset=ReconciliationProvider.objects.visible_to(viewer)
+            .annotate(withheld=left_out(withheld))
+            .order_by("pk"),
             to_attr="totals_seen",
         )
     )
+
+
+def left_out(disputes: QuerySet[Any, Any]) -> Coalesce:
+    """Return what grouped disputes left out of a payment."""
+    return Coalesce(Subquery(disputes.annotate(sum=Sum("withheld_amount")).values("sum")), 0)
 
 
 def lines_seen(*, viewer: Viewer, reconciliation: Reconciliation) -> list[ReconciliationLine]:

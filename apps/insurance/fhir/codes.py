@@ -14,6 +14,7 @@ CATEGORY: Final = f"{HOUSE}/CodeSystem/adjudication-category"
 REASON: Final = f"{HOUSE}/CodeSystem/adjudication-reason"
 CARE_TYPE: Final = f"{HOUSE}/CodeSystem/care-type"
 MODIFIER: Final = f"{HOUSE}/CodeSystem/line-modifier"
+PAYMENT_ADJUSTMENT: Final = f"{HOUSE}/CodeSystem/payment-adjustment"
 
 ADJUDICATION: Final = "http://terminology.hl7.org/CodeSystem/adjudication"
 CARC: Final = "https://x12.org/codes/claim-adjustment-reason-codes"
@@ -45,6 +46,13 @@ MODIFIERS: Final[Mapping[str, str]] = {
     "non-substitutable": "May not be replaced by a generic",
     "trauma": "After an accident",
 }
+PAYMENT_ADJUSTMENTS: Final[Mapping[str, str]] = {
+    "withholding_tax": "Tax withheld at the source",
+    "guarantee": "Kept as a guarantee",
+    "penalty": "Penalty",
+    "recovery": "Recovery of what was paid too much",
+    "dispute": "Outcome of a dispute",
+}
 CARE_TYPES: Final[Mapping[str, str]] = {
     "pharmacy": "Medicines",
     "consultation": "Consultation",
@@ -73,6 +81,7 @@ def code_systems() -> list[dict[str, Any]]:
         code_system(REASON, "AdjudicationReason", reasons),
         code_system(CARE_TYPE, "CareType", concepts(CARE_TYPES)),
         code_system(MODIFIER, "LineModifier", concepts(MODIFIERS)),
+        code_system(PAYMENT_ADJUSTMENT, "PaymentAdjustment", concepts(PAYMENT_ADJUSTMENTS)),
     ]
     found[1]["property"] = [
         {"code": "carc", "uri": CARC, "type": "code"},

@@ -7,8 +7,12 @@ from typing import Any, Final, NamedTuple
 
 FHIR_VERSION: Final = "4.0.1"
 MEDIA_TYPE: Final = "application/fhir+json"
+SERVED_TYPES: Final = frozenset(
+    "Claim ClaimResponse Coverage Patient Organization PaymentReconciliation CodeSystem".split()
+)
 # HTTP status to the kind of issue FHIR knows; what is not here is `invalid` below 500 and `exception` above.
 ISSUES: Final = {
+    400: "invalid",
     401: "login",
     403: "forbidden",
     404: "not-found",
@@ -16,8 +20,14 @@ ISSUES: Final = {
     406: "not-supported",
     409: "conflict",
     413: "too-long",
+    415: "not-supported",
+    422: "processing",
     429: "throttled",
+    503: "transient",
+    504: "timeout",
 }
+# Where our own code says more than the status.
+ISSUES_OF_CODES: Final = {"MALFORMED": "structure", "VALIDATION_ERROR": "value"}
 
 
 class Search(NamedTuple):
@@ -53,21 +63,30 @@ def searchset(
     return found
 
 
-def outcome(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a refusal; each field that is wrong is an issue of its own, and our stable code goes along."""
-    kind = ISSUES.get(status, "exception" if status >= 500 else "invalid")
+def outcome(
+    status: int, code: str, message: str, details: dict[str, Any] | None = None, *, kind: str = ""
+) -> dict[str, Any]:
+    """Return a refusal; each parameter that is wrong is an issue of its own, and our stable code goes along.
+
+    `kind` is FHIR's kind of issue where status and code do not say it. A fault of the server is fatal: nothing more was
+    looked at.
+    """
+    kind = (
+        kind or ISSUES_OF_CODES.get(code) or ISSUES.get(status, "exception" if status >= 500 else "invalid")
+    )
+    severity = "fatal" if status >= 500 else "error"
     fields = [
         (name, text) for name, texts in (details or {}).items() if isinstance(texts, list) for text in texts
     ]
     issues: list[dict[str, Any]] = [
-        {**issue(kind, code, str(text)), "expression": [name]} for name, text in fields
-    ] or [issue(kind, code, message)]
+        {**issue(severity, kind, code, str(text)), "location": [f"http.{name}"]} for name, text in fields
+    ] or [issue(severity, kind, code, message)]
     return {"resourceType": "OperationOutcome", "issue": issues}
 
 
-def issue(kind: str, code: str, text: str) -> dict[str, Any]:
+def issue(severity: str, kind: str, code: str, text: str) -> dict[str, Any]:
     """Return one thing that is wrong."""
-    return {"severity": "error", "code": kind, "details": {"text": text}, "diagnostics": code}
+    return {"severity": severity, "code": kind, "details": {"text": text}, "diagnostics": code}
 
 
 def capability(*, url: str, version: str, date: str, served: Sequence[Served]) -> dict[str, Any]:

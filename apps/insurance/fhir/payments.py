@@ -12,6 +12,7 @@ from apps.insurance.models import Reconciliation, ReconciliationLine, Reconcilia
 
 R: Final = Reconciliation.Status
 OUTCOMES: Final = {R.GENERATED: "queued", R.SENT: "partial", R.PAID: "complete", R.CANCELLED: "complete"}
+SETTLED_DISPUTES: Final = frozenset({ReconciliationLine.Kind.CARRY, ReconciliationLine.Kind.DISPUTE_OUTCOME})
 
 
 def payment_reconciliation(
@@ -21,13 +22,18 @@ def payment_reconciliation(
     *,
     whole: bool = True,
 ) -> dict[str, Any]:
-    """Return a reconciliation; the amounts of its details add up to what is paid.
+    """Return a reconciliation; the amounts of its details add up to what is paid, or will be.
 
     `providers` and `lines` are those the reader sees: `whole` says whether that is everything, else the amount is what
-    those providers get. Without lines (there may be a million) each provider's net stands as one detail.
+    those providers get. Providers carry `withheld`, what was disputed and left out of their payment. Without lines
+    (there may be a million) each provider's payment stands as one detail.
     """
     currency = row.currency
-    net = row.total_net_payable if whole else sum(provider.net for provider in providers)
+    withheld = sum(withheld_of(provider) for provider in providers)
+    if whole:
+        net = row.total_net_payable if row.paid_amount is None else row.paid_amount
+    else:
+        net = sum(provider.net for provider in providers) - withheld
     found: dict[str, Any] = {
         "resourceType": "PaymentReconciliation",
         "id": str(row.pk),
@@ -48,7 +54,7 @@ def payment_reconciliation(
     details = [detail for provider in providers for detail in details_of(row, provider, lines)]
     if details:
         found["detail"] = details
-    if row.disputed_amount and whole:
+    if withheld:
         found["processNote"] = [
             {
                 "type": "display",
@@ -69,13 +75,16 @@ def details_of(
                 **payee(row, provider),
                 "identifier": identifier("reconciliation-provider", provider.pk),
                 "type": hl7("payment-type", "payment"),
-                "amount": money(provider.net, row.currency),
+                "amount": money(provider.net - withheld_of(provider), row.currency),
             }
         ]
+    # Disputes that give something count among the releases, and have lines of their own.
+    given = sum(max(line.net, 0) for line in own if line.kind in SETTLED_DISPUTES)
     moved = [
         (-provider.carried_in, _("Carried from before")),
-        (provider.releases, _("Released")),
+        (provider.releases - given, _("Released")),
         (provider.carried_out, _("Carried forward")),
+        (-withheld_of(provider), _("Disputed: left out of this payment")),
     ]
     return [detail(row, provider, line) for line in own] + [
         {
@@ -86,6 +95,11 @@ def details_of(
         for amount, text in moved
         if amount
     ]
+
+
+def withheld_of(provider: ReconciliationProvider) -> int:
+    """Return what was left out of a provider's payment because it was disputed."""
+    return int(getattr(provider, "withheld", 0))
 
 
 def detail(row: Reconciliation, provider: ReconciliationProvider, line: ReconciliationLine) -> dict[str, Any]:

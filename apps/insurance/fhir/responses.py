@@ -16,7 +16,7 @@ from apps.insurance.engine.canonical import from_plain
 from apps.insurance.engine.explain import explain_steps
 from apps.insurance.engine.types import Adjustment, Step
 from apps.insurance.fhir.claims import coverage_of, kind_of, status_of
-from apps.insurance.fhir.codes import DECISION, DECISION_ELEMENT, GROUP
+from apps.insurance.fhir.codes import DECISION, DECISION_ELEMENT, GROUP, PAYMENT_ADJUSTMENT
 from apps.insurance.fhir.parts import (
     category,
     coding,
@@ -50,10 +50,12 @@ def claim_response(
     row: Claim,
     items: Sequence[ClaimItem],
     *,
-    settled_by: ReconciliationLine | None = None,
+    paid_by: Sequence[ReconciliationLine] = (),
     language: str = "fr",
 ) -> dict[str, Any]:
-    """Return the answer to a claim; `settled_by` is the line that paid it, its reconciliation loaded.
+    """Return the answer to a claim; `paid_by` are the lines that paid for it, the last payment last.
+
+    They come with their reconciliation, their provider's retentions and `withheld`, what was disputed and left out.
 
     `row` carries `decided_at`, the moment of the last decision, where one was taken.
     """
@@ -92,8 +94,8 @@ def claim_response(
                 "amount": money(0, row.currency),
             }
         ]
-    if settled_by is not None:
-        found["payment"] = payment(row, settled_by)
+    if row.status == S.PAID and paid_by:
+        found["payment"] = payment(row, paid_by)
     return found
 
 
@@ -226,17 +228,30 @@ def totals(row: Claim, items: Sequence[ClaimItem]) -> list[tuple[dict[str, Any],
     ]
 
 
-def payment(row: Claim, line: ReconciliationLine) -> dict[str, Any]:
-    """Return how a claim was paid: what was kept back is an adjustment."""
-    paid_by = line.reconciliation
+def payment(row: Claim, lines: Sequence[ReconciliationLine]) -> dict[str, Any]:
+    """Return how a claim was paid: what was kept back, and what a dispute changed, is an adjustment."""
+    last = lines[-1].reconciliation
+    amount = sum(line.net - getattr(line, "withheld", 0) for line in lines)
     found: dict[str, Any] = {
         "type": hl7("ex-paymenttype", "complete"),
-        "amount": money(line.net, row.currency),
-        "identifier": identifier("reconciliation-line", line.pk),
+        "amount": money(amount, row.currency),
+        "identifier": identifier("reconciliation-line", lines[0].pk),
     }
-    if paid_by.payment_date:
-        found["date"] = paid_by.payment_date.isoformat()
-    if line.retention:
-        found["adjustment"] = money(-line.retention, row.currency)
-        found["adjustmentReason"] = {"text": _("Kept back")}
+    if last.payment_date:
+        found["date"] = last.payment_date.isoformat()
+    if amount != row.covered_amount:
+        found["adjustment"] = money(amount - row.covered_amount, row.currency)
+        found["adjustmentReason"] = adjustment_reason(lines)
     return found
+
+
+def adjustment_reason(lines: Sequence[ReconciliationLine]) -> dict[str, Any]:
+    """Return why a payment is not what is covered: the kinds of what was kept back, and a dispute if there was one."""
+    kept = [row.kind for line in lines if line.retention for row in line.provider_row.retention_rows.all()]
+    disputed = (
+        ["dispute"] if any(line.kind == ReconciliationLine.Kind.DISPUTE_OUTCOME for line in lines) else []
+    )
+    return {
+        "coding": [coding(PAYMENT_ADJUSTMENT, code) for code in dict.fromkeys([*kept, *disputed])],
+        "text": _("Kept back") if kept else _("Outcome of a dispute"),
+    }

@@ -27,7 +27,7 @@ def stored(insurer, practice, contract):
     """Makes claims of Ana's practice on contract K, as rows."""
     member = contract.members.get()
 
-    def make(*, provider=practice, **changes):
+    def make(*, provider=practice, key="", **changes):
         request = ask("dental", "2026-06-30", ("HBLD634", 1, 350_000, {"tooth": "16"}))
         count = make.made = make.made + 1
         row, items = claim_row(
@@ -37,7 +37,7 @@ def stored(insurer, practice, contract):
             insurer_id=insurer.pk,
             provider_id=provider.pk,
             adherent_id=contract.adherent_id,
-            idempotency_key=f"key-{count}",
+            idempotency_key=key or f"key-{count}",
             body_sha256="0" * 64,
             **changes,
         )
@@ -236,25 +236,46 @@ class TestSearch:
 
     @pytest.mark.parametrize(
         "query",
-        ["patien=1", "_count=0", "_count=x", "status=draft", "_cursor=x", "_format=xml", "status:not=active"],
+        [
+            "patien=1",
+            "_count=-1",
+            "_count=x",
+            "status=draft",
+            "_cursor=x",
+            "status:not=active",
+            "_summary=true",
+        ],
     )
     def test_refuses_what_it_does_not_know(self, ana, api, query):
         answer = api(ana).get(f"{ROOT}/Claim?{query}")
         assert answer.status_code == 400
         issue = resource(answer)["issue"][0]
-        assert issue["code"] == "invalid"
-        assert issue["expression"] == [query.partition("=")[0]]
+        assert issue["code"] in {"value", "not-supported"}
+        assert issue["location"] == [f"http.{query.partition('=')[0]}"]
+
+    def test_refuses_a_page_of_organizations_that_is_none(self, ana, api):
+        answer = api(ana).get(f"{ROOT}/Organization?_cursor=x")
+        assert answer.status_code == 400
+        assert resource(answer)["issue"][0]["location"] == ["http._cursor"]
+
+    @pytest.mark.parametrize("kind", ["Claim", "Organization"])
+    def test_of_no_results_a_page_says_how_many_there_are(self, stored, ana, api, kind):
+        stored()
+        body = resource(api(ana).get(f"{ROOT}/{kind}?_count=0"))
+        assert body["total"] >= 1
+        assert "entry" not in body
+        assert [link["relation"] for link in body["link"]] == ["self"]
+
+    def test_reads_an_escaped_comma_as_part_of_the_value(self, stored, ana, api):
+        first, second = stored(key="a,b|c"), stored()
+        assert entries(api(ana).get(rf"{ROOT}/Claim?identifier=a\,b\|c")) == [str(first.pk)]
+        found = entries(api(ana).get(rf"{ROOT}/Claim?identifier=a\,b\|c,key-2"))
+        assert found == [str(second.pk), str(first.pk)]
+        assert entries(api(ana).get(f"{ROOT}/Claim?identifier=|key-2")) == []
 
     def test_answers_fhir_whatever_is_accepted(self, ana, api):
         for accept in ("application/fhir+json", "application/json", "text/html", "*/*"):
             resource(api(ana).get(f"{ROOT}/Claim?_format=json", headers={"Accept": accept}))
-
-
-class TestWrite:
-    def test_does_not_exist(self, ana, api):
-        answer = api(ana).post(f"{ROOT}/Claim", {})
-        assert answer.status_code == 405
-        assert resource(answer)["issue"][0]["code"] == "not-supported"
 
 
 @pytest.mark.django_db

@@ -17,7 +17,13 @@ from apps.insurance.fhir.codes import CARC, CATEGORY, GROUP, REASON, code_system
 from apps.insurance.fhir.payments import payment_reconciliation
 from apps.insurance.fhir.people import coverage, insurer, patient, practice
 from apps.insurance.fhir.responses import claim_response
-from apps.insurance.models import Adherent, Reconciliation, ReconciliationLine, ReconciliationProvider
+from apps.insurance.models import (
+    Adherent,
+    Reconciliation,
+    ReconciliationLine,
+    ReconciliationProvider,
+    Retention,
+)
 from tests.insurance.engine.agreements import ask, bareme, past
 from tests.insurance.fhir.rows import (
     ADHERENT,
@@ -285,13 +291,16 @@ class TestClaimResponse:
 
     def test_of_a_paid_claim_says_the_payment_and_what_was_kept_back(self):
         row, items = claim_row(CASES["1"][0], status="paid")
+        total = ReconciliationProvider()
+        total._prefetched_objects_cache = {"retention_rows": Retention.objects.none()}
         paid_by = ReconciliationLine(
             reconciliation=Reconciliation(payment_date=date(2026, 8, 1)),
+            provider_row=total,
             covered=49_000,
             retention=1_470,
             net=47_530,
         )
-        found = claim_response(row, items, settled_by=paid_by)
+        found = claim_response(row, items, paid_by=[paid_by])
         assert found["payment"]["amount"]["value"] == Decimal("47.530")
         assert found["payment"]["adjustment"]["value"] == Decimal("-1.470")
         assert found["payment"]["date"] == "2026-08-01"

@@ -1,12 +1,12 @@
-"""Reading and searching one kind of resource: negotiation, parameters, pages, refusals, the access trail."""
+"""Reading and searching one kind of resource: formats, parameters, pages, refusals, the access trail."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlencode
-from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -17,19 +17,17 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api.filters import refuse_unknown_parameters
 from apps.core.api.renderers import OrjsonRenderer
 from apps.core.api.schema import ContractSchema
 from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
 from apps.core.plain import plain
-from apps.insurance.fhir.codes import HOUSE
-from apps.insurance.fhir.envelopes import MEDIA_TYPE, outcome, searchset
+from apps.insurance.api.fhir.refusals import PATH, FormatNotSpoken, UnknownParameter, in_fhir
+from apps.insurance.api.fhir.searching import FORMATS, alternatives, is_spoken, keys
+from apps.insurance.fhir.envelopes import MEDIA_TYPE, searchset
 
-BASE: Final = "/api/v1/fhir"
 MOST: Final = 200
 PAGE: Final = 50
-FORMATS: Final = frozenset({"json", "application/json", MEDIA_TYPE})
 ALWAYS: Final = frozenset({"_id", "_count", "_cursor", "_format"})
 Filter = Callable[[QuerySet[Any], list[str]], QuerySet[Any]]
 
@@ -87,7 +85,7 @@ class FhirSchema(ContractSchema):
 
 COMMON: Final = (
     ("_id", "Keys, separated by commas."),
-    ("_count", f"Results per page, {PAGE} unless said, at most {MOST}."),
+    ("_count", f"Results per page, {PAGE} unless said, at most {MOST}; 0 asks for the total only."),
     ("_cursor", "Where the next page begins; only from a `next` link."),
     ("_format", "json"),
 )
@@ -102,6 +100,8 @@ class FhirViewSet(BaseViewSet):
     resource: ClassVar[str]
     searches: ClassVar[Mapping[str, Parameter]] = {}
     interactions: ClassVar[tuple[str, ...]] = ("read", "search-type")
+    issue = ""
+    known: frozenset[str] = frozenset()
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows the caller may read, loaded for the mapping."""
@@ -124,6 +124,8 @@ class FhirViewSet(BaseViewSet):
         rows = self.searched(self.get_queryset())
         size = self.page_size()
         total = rows.count()
+        if size == 0:
+            return Response(searchset([], total=total, links={"self": self.link()}))
         page = list(self.after_cursor(rows).order_by("-pk")[: size + 1])
         more, page = len(page) > size, page[:size]
         self.record_read(page)
@@ -136,10 +138,10 @@ class FhirViewSet(BaseViewSet):
     def searched(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Apply the search parameters; one given twice must hold twice."""
         for value in self.given("_id"):
-            rows = rows.filter(pk__in=keys(value.split(",")))
+            rows = rows.filter(pk__in=keys(alternatives(value)))
         for name, parameter in self.searches.items():
             for value in self.given(name):
-                rows = parameter.apply(rows, value.split(","))
+                rows = parameter.apply(rows, alternatives(value))
         return rows
 
     def given(self, name: str) -> Sequence[str]:
@@ -155,18 +157,31 @@ class FhirViewSet(BaseViewSet):
         return any(self.given(name) for name in exact_names)
 
     def check_parameters(self, known: frozenset[str]) -> None:
-        """Refuse what is not known here, modifiers included, and formats other than JSON."""
-        refuse_unknown_parameters(self.request, known)
-        for value in self.given("_format"):
-            if value not in FORMATS:
-                raise InvalidInput(_format=[_("This server answers JSON only.")])
+        """Refuse formats other than JSON and what is not known here, modifiers included.
+
+        A client that prefers lenient handling gets what is not known ignored, and left out of the link to this search.
+        """
+        self.known = known
+        formats = self.given("_format")
+        # A plus sign in an address is a space.
+        spoken = (value.replace(" ", "+") in FORMATS for value in formats)
+        if not all(spoken) or (not formats and not is_spoken(self.request.headers.get("Accept", ""))):
+            raise FormatNotSpoken
+        unknown = sorted(set(self.request.query_params) - known)
+        if unknown and not self.is_lenient():
+            raise UnknownParameter(**{name: [_("This parameter is not known here.")] for name in unknown})
+
+    def is_lenient(self) -> bool:
+        """Whether the client would rather have a search it did not quite ask for than a refusal."""
+        preferences = re.split(r"[,;]", self.request.headers.get("Prefer", ""))
+        return "handling=lenient" in {each.strip().lower() for each in preferences}
 
     def page_size(self) -> int:
-        """Return how many results a page has."""
+        """Return how many results a page has; 0 asks for their number only."""
         texts = self.given("_count")
         if not texts:
             return PAGE
-        if not (texts[-1].isascii() and texts[-1].isdecimal()) or len(texts[-1]) > 6 or int(texts[-1]) < 1:
+        if not (texts[-1].isascii() and texts[-1].isdecimal()) or len(texts[-1]) > 6:
             raise InvalidInput(_count=[_("This is not a number of results.")])
         return min(int(texts[-1]), MOST)
 
@@ -179,60 +194,28 @@ class FhirViewSet(BaseViewSet):
 
     def address(self, path: str) -> str:
         """Return the absolute address of a resource."""
-        return f"{settings.PUBLIC_URL}{BASE}/{path}"
+        return f"{settings.PUBLIC_URL}{PATH}/{path}"
 
     def link(self, **changes: str) -> str:
         """Return the address of this search, with changes."""
         query = self.request.query_params.copy()
         for name, value in changes.items():
             query[name] = value
-        text = urlencode([(name, value) for name in query for value in query.getlist(name)])
+        used = [name for name in query if name in self.known]
+        text = urlencode([(name, value) for name in used for value in query.getlist(name)])
         return self.address(self.resource + (f"?{text}" if text else ""))
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Say every refusal as an OperationOutcome."""
-        answer = super().handle_exception(exc)
-        error = (answer.data or {}).get("error", {})
-        answer.data = outcome(
-            answer.status_code, error.get("code", ""), error.get("message", ""), error.get("details")
-        )
+        """Remember the kind of issue a refusal is."""
+        self.issue = getattr(exc, "issue", "")
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say every refusal as an OperationOutcome, once it was told under the house's own code."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        in_fhir(answer, self.issue)
         return answer
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        """Answer FHIR whatever the Accept header: there is one format."""
+        """Answer FHIR whatever the Accept header, refusals of other formats too: there is one format."""
         return super().perform_content_negotiation(request, force=True)
-
-
-def keys(values: Sequence[str]) -> list[UUID]:
-    """Return the keys among texts; what is none finds nothing."""
-    found = []
-    for value in values:
-        try:
-            found.append(UUID(value.strip()))
-        except ValueError:
-            continue
-    return found
-
-
-def referred(kind: str, values: Sequence[str]) -> list[UUID]:
-    """Return the keys of references: `Patient/…`, a bare key, or the absolute address here."""
-    prefixes = (f"{settings.PUBLIC_URL}{BASE}/{kind}/", f"{kind}/", "")
-    return keys([value.removeprefix(next(p for p in prefixes if value.startswith(p))) for value in values])
-
-
-def tokens(name: str, values: Sequence[str]) -> list[str]:
-    """Return the values of tokens in one of our systems, or in none; those of other systems find nothing."""
-    found = []
-    for value in values:
-        system, bar, code = value.rpartition("|")
-        if not bar or system in {"", f"{HOUSE}/identifier/{name}"}:
-            found.append(code.strip())
-    return found
-
-
-def coded(name: str, values: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return codes of a closed list, whatever system is named; refuse one that is not in it."""
-    found = [value.rpartition("|")[2].strip() for value in values]
-    if set(found) - set(known):
-        raise InvalidInput(**{name: [_("This is not one of: %(known)s.") % {"known": ", ".join(known)}]})
-    return found

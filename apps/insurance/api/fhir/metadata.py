@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api.permissions import ANONYMOUS
-from apps.insurance.api.fhir.base import BASE, FhirViewSet
+from apps.insurance.api.fhir.base import FhirViewSet
+from apps.insurance.api.fhir.refusals import PATH
+from apps.insurance.api.fhir.searching import alternatives
 from apps.insurance.api.fhir.views import (
     ClaimFhir,
     ClaimResponseFhir,
@@ -33,9 +35,9 @@ class MetadataFhir(FhirViewSet):
     permissions = {"show": ANONYMOUS}
 
     def show(self, request: Request) -> Response:
-        """Say what this server can do."""
-        self.check_parameters(frozenset({"_format"}))
-        url = f"{settings.PUBLIC_URL}{BASE}"
+        """Say what this server can do; `mode` may be left unread (R4, http.html#capabilities)."""
+        self.check_parameters(frozenset({"_format", "mode"}))
+        url = f"{settings.PUBLIC_URL}{PATH}"
         served = [
             Served(
                 view.resource,
@@ -57,7 +59,7 @@ class CodeSystemFhir(FhirViewSet):
     def list(self, request: Request) -> Response:
         """List them all, or the one of an address."""
         self.check_parameters(frozenset({"_format", "url"}))
-        wanted = [url for value in self.given("url") for url in value.split(",")]
+        wanted = [url for value in self.given("url") for url in alternatives(value)]
         found = [each for each in code_systems() if not wanted or each["url"] in wanted]
         entries = [(each["url"], each) for each in found]
         return Response(searchset(entries, total=len(entries), links={"self": self.link()}))

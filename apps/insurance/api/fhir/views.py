@@ -18,7 +18,8 @@ from rest_framework.response import Response
 from apps.core.errors import InvalidInput
 from apps.directory.models import Insurer
 from apps.insurance import fhir_selectors as selectors
-from apps.insurance.api.fhir.base import ALWAYS, FhirViewSet, Parameter, coded, keys, referred, tokens
+from apps.insurance.api.fhir.base import ALWAYS, FhirViewSet, Parameter
+from apps.insurance.api.fhir.searching import coded, keys, referred, tokens, unescaped
 from apps.insurance.api.people import count_lookup
 from apps.insurance.fhir import claims, payments, people, responses
 from apps.insurance.fhir.envelopes import searchset
@@ -108,7 +109,7 @@ class ClaimResponseFhir(ClaimFhir):
         return responses.claim_response(
             row,
             row.lines_in_order,
-            settled_by=row.paid_by[0] if row.paid_by else None,
+            paid_by=row.paid_by,
             language=(get_language() or "fr")[:2],
         )
 
@@ -243,6 +244,8 @@ class OrganizationFhir(FhirViewSet):
         size, start = self.page_size(), self.offset()
         found = [self.searched(rows).order_by("name", "pk") for rows in self.both()]
         total = sum(rows.count() for rows in found)
+        if size == 0:
+            return Response(searchset([], total=total, links={"self": self.link()}))
         rows = list(chain.from_iterable(rows[: start + size] for rows in found))[start : start + size]
         links = {"self": self.link()}
         if start + size < total:
@@ -253,7 +256,9 @@ class OrganizationFhir(FhirViewSet):
     def offset(self) -> int:
         """Return how many results came before."""
         text = (self.given("_cursor") or ["0"])[-1]
-        return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0
+        if not (text.isascii() and text.isdecimal()) or len(text) > 9:
+            raise InvalidInput(_cursor=[_("This is not a page of this search.")])
+        return int(text)
 
     def mapped(self, row: Any) -> dict[str, Any]:
         """Return an insurer or a provider."""
@@ -307,7 +312,7 @@ def statuses_of(values: Sequence[str]) -> list[str]:
 def days(name: str, values: Sequence[str]) -> list[Any]:
     """Return days; refuse what is none."""
     try:
-        return [date.fromisoformat(value) for value in values]
+        return [date.fromisoformat(value.strip().removeprefix("eq")) for value in values]
     except ValueError:
         raise InvalidInput(**{name: [_("This is not a day, as 1980-05-31.")]}) from None
 
@@ -316,5 +321,5 @@ def beginnings(values: Sequence[str]) -> Q:
     """Match any of some beginnings, whatever the case."""
     found = Q()
     for value in values:
-        found |= Q(name__istartswith=value)
+        found |= Q(name__istartswith=unescaped(value))
     return found
