@@ -219,6 +219,10 @@ class ReconciliationQuerySet(BaseQuerySet[Any]):
             return self.filter(Exists(own)).exclude(status="cancelled")
         return self.none()
 
+    def outstanding(self) -> Self:
+        """Return those that were sent and are not paid."""
+        return self.filter(status="sent")
+
     def newest_first(self) -> Self:
         """Order by period."""
         return self.order_by("-period_start", "-id")

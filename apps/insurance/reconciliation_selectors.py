@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from apps.core.scope import Viewer
 from apps.insurance.models import (
@@ -17,6 +19,10 @@ from apps.insurance.models import (
     ReconciliationProvider,
     Retention,
 )
+from apps.insurance.services.settling import to_withhold
+
+# What payers promise their providers (a Tunisian fund: three weeks), unless the insurer's config says otherwise.
+PAY_WITHIN_DAYS: Final = 21
 
 
 def reconciliations_for(*, viewer: Viewer) -> QuerySet[Reconciliation]:
@@ -44,12 +50,70 @@ def totals_for(*, viewer: Viewer) -> QuerySet[ReconciliationProvider]:
 
 def lines_for(*, viewer: Viewer) -> QuerySet[ReconciliationLine]:
     """Return lines with what is disputed of them, in the order of the document."""
-    disputes = Dispute.objects.order_by("opened_at", "pk")
+    disputes = Dispute.objects.select_related("insurer").order_by("opened_at", "pk")
     return (
         ReconciliationLine.objects.visible_to(viewer)
         .select_related("claim", "provider", "reconciliation__insurer")
         .prefetch_related(Prefetch("disputes", queryset=disputes, to_attr="shown_disputes"))
         .order_by("provider_id", "pk")
+    )
+
+
+def disputes_for(*, viewer: Viewer) -> QuerySet[Dispute]:
+    """Return the disputes of the viewer's insurer or practice, with what a page says of each."""
+    return (
+        Dispute.objects.visible_to(viewer)
+        .select_related(
+            "insurer", "provider", "line__reconciliation__insurer", "line__provider", "opened_by", "decided_by",
+            "carried_to__reconciliation",
+        )
+        .order_by("opened_at", "pk")
+    )  # fmt: skip
+
+
+def days_open(dispute: Dispute, at: datetime) -> int:
+    """Return the insurer's calendar days from opening to decision, or until now."""
+    zone = dispute.insurer.zone
+    last = (dispute.decided_at or at).astimezone(zone).date()
+    return (last - dispute.opened_at.astimezone(zone).date()).days
+
+
+def open_disputes_of(viewer: Viewer) -> Any:
+    """Return the count of a reconciliation's undecided disputes, of those the viewer reads, to annotate rows with."""
+    rows = Dispute.objects.visible_to(viewer).filter(line__reconciliation=OuterRef("pk"), status="open")
+    counted = rows.order_by().values("line__reconciliation").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def disputed_now(reconciliation: Reconciliation) -> int:
+    """Return what a payment of today would leave out, in minor units."""
+    return sum(amount for _dispute, amount in to_withhold(reconciliation))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What was sent and is not paid: how many, how much by currency, the longest wait in days, and how many too long."""
+
+    count: int
+    amounts: Sequence[tuple[str, int]]
+    oldest_days: int
+    late: int
+
+
+def waiting_for_payment(*, viewer: Viewer, at: datetime) -> Waiting:
+    """Return what the viewer's house waits for, or is waited for: a provider's amounts are its own."""
+    rows = list(Reconciliation.objects.visible_to(viewer).outstanding().select_related("insurer"))
+    totals = ReconciliationProvider.objects.visible_to(viewer).filter(reconciliation__in=rows)
+    amounts = (
+        totals.values_list("reconciliation__currency")
+        .annotate(net=Sum("net"))
+        .order_by("reconciliation__currency")
+    )
+    return Waiting(
+        count=len(rows),
+        amounts=list(amounts),
+        oldest_days=max((days_outstanding(row, at) or 0 for row in rows), default=0),
+        late=sum(is_overdue(row, at) for row in rows),
     )
 
 
@@ -67,10 +131,31 @@ def withheld_of(reconciliation: Reconciliation, viewer: Viewer) -> int:
 
 
 def days_outstanding(reconciliation: Reconciliation, at: datetime) -> int | None:
-    """Return the days between sending and payment, or until now; None before it was sent or once it is cancelled."""
+    """Return the insurer's calendar days from sending to payment, or until now; None before sending or once cancelled.
+
+    A payment counts from the day of its transfer.
+    """
     if reconciliation.sent_at is None or reconciliation.status == Reconciliation.Status.CANCELLED:
         return None
-    return int(((reconciliation.paid_at or at) - reconciliation.sent_at).days)
+    zone = reconciliation.insurer.zone
+    last = reconciliation.payment_date or at.astimezone(zone).date()
+    return max(0, (last - reconciliation.sent_at.astimezone(zone).date()).days)
+
+
+def payment_due_on(reconciliation: Reconciliation) -> date | None:
+    """Return the day by which a sent reconciliation is to be paid: the insurer's `pay_within_days` after it was sent."""
+    if reconciliation.sent_at is None or reconciliation.status == Reconciliation.Status.CANCELLED:
+        return None
+    insurer = reconciliation.insurer
+    within = insurer.config.get("reconciliation", {}).get("pay_within_days", PAY_WITHIN_DAYS)
+    return reconciliation.sent_at.astimezone(insurer.zone).date() + timedelta(days=int(within))
+
+
+def is_overdue(reconciliation: Reconciliation, at: datetime) -> bool:
+    """Whether a reconciliation was sent, is not paid, and its day is over."""
+    due = payment_due_on(reconciliation)
+    sent = reconciliation.status == Reconciliation.Status.SENT
+    return sent and due is not None and at.astimezone(reconciliation.insurer.zone).date() > due
 
 
 def line_values(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[dict[str, Any]]:

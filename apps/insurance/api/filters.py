@@ -91,17 +91,25 @@ class ConventionFilter(filters.FilterSet):
 
 
 class ReconciliationFilter(filters.FilterSet):
-    """By insurer, status, number and period (`from` and `to`, both inclusive)."""
+    """By insurer, status, number and period (`from` and `to`, both inclusive), and by what waits for its payment."""
 
     insurer = filters.UUIDFilter(field_name="insurer_id")
     status = ChoicesFilter(choices=Reconciliation.Status.choices, label="One or several, comma-separated.")
     number = filters.CharFilter(lookup_expr="iexact", max_length=40)
     vars()["from"] = filters.DateFilter(field_name="period_end", lookup_expr="gte")
     to = filters.DateFilter(field_name="period_start", lookup_expr="lte")
+    outstanding = filters.BooleanFilter(
+        method="by_outstanding", label="Sent and not paid, those that wait longest first; or all others."
+    )
 
     class Meta:
         model = Reconciliation
         fields: tuple[str, ...] = ()
+
+    def by_outstanding(self, rows: Any, name: str, value: bool) -> Any:
+        """Keep those whose providers wait, the longest wait first."""
+        waiting = rows.outstanding()
+        return waiting.order_by("sent_at", "pk") if value else rows.exclude(pk__in=waiting.values("pk"))
 
 
 def index_of(text: str) -> str | None:

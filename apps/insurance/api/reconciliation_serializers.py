@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -18,7 +19,9 @@ from apps.insurance.models import (
     ReconciliationProvider,
     Retention,
 )
-from apps.insurance.reconciliation_selectors import days_outstanding, withheld_of
+from apps.insurance.reconciliation_preview import Preview
+from apps.insurance.reconciliation_selectors import days_outstanding, is_overdue, payment_due_on, withheld_of
+from apps.insurance.services.jobs import failure_of
 
 # What a provider reads instead of the header's sums: its own row.
 OWN = {
@@ -79,13 +82,21 @@ class ReconciliationJobOutput(serializers.ModelSerializer[ReconciliationJob]):
 
     insurer = VisibleKeyField(read_only=True)
     reconciliation = VisibleKeyField(read_only=True, allow_null=True)
+    error = serializers.SerializerMethodField(
+        help_text="Why it failed, or has not succeeded yet; empty if all is well."
+    )
 
     class Meta:
         model = ReconciliationJob
         fields = (
-            "id", "insurer", "period_start", "period_end", "currency", "state", "step", "percent", "reconciliation",
+            "id", "insurer", "period_start", "period_end", "currency", "state", "step", "percent", "error",
+            "reconciliation",
         )  # fmt: skip
         read_only_fields = fields
+
+    def get_error(self, job: ReconciliationJob) -> str:
+        """Say what went wrong."""
+        return failure_of(job)
 
 
 class RetentionOutput(serializers.ModelSerializer[Retention]):
@@ -135,6 +146,10 @@ class ReconciliationOutput(serializers.ModelSerializer[Reconciliation]):
     days_outstanding = serializers.SerializerMethodField(
         help_text="Days between sending and payment, or until now."
     )
+    payment_due_on = serializers.SerializerMethodField(
+        help_text="By when a sent one is to be paid: `config.reconciliation.pay_within_days`, 21 unless said."
+    )
+    is_overdue = serializers.SerializerMethodField(help_text="Sent, not paid, and that day is over.")
     providers = serializers.SerializerMethodField()
 
     class Meta:
@@ -143,13 +158,22 @@ class ReconciliationOutput(serializers.ModelSerializer[Reconciliation]):
             "id", "number", "insurer", "sequence", "period_start", "period_end", "cutoff_at", "currency", "status",
             "total_claims", "total_amount", "total_covered", "total_retentions", "total_credits", "total_releases",
             "total_carried_out", "total_net_payable", "disputed_amount", "paid_amount", "content_sha256", "generated_at",
-            "sent_at", "paid_at", "payment_date", "payment_reference", "cancelled_at", "days_outstanding", "providers",
+            "sent_at", "paid_at", "payment_date", "payment_reference", "cancelled_at", "days_outstanding", "payment_due_on",
+            "is_overdue", "providers",
         )  # fmt: skip
         read_only_fields = fields
 
     def get_days_outstanding(self, row: Reconciliation) -> int | None:
         """Return how long the providers wait, or waited."""
         return days_outstanding(row, timezone.now())
+
+    def get_payment_due_on(self, row: Reconciliation) -> date | None:
+        """Return by when it is to be paid."""
+        return payment_due_on(row)
+
+    def get_is_overdue(self, row: Reconciliation) -> bool:
+        """Say whether the providers wait longer than they should."""
+        return is_overdue(row, timezone.now())
 
     @extend_schema_field(ProviderTotalOutput(many=True))
     def get_providers(self, row: Reconciliation) -> list[Any]:
@@ -168,6 +192,54 @@ class ReconciliationOutput(serializers.ModelSerializer[Reconciliation]):
             if row.paid_amount is not None:
                 data["paid_amount"] = own.net - data["disputed_amount"]
         return data
+
+
+class CodeTotalOutput(serializers.Serializer[Any]):
+    """What one code keeps back of all providers; no rate means fixed amounts."""
+
+    code = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Retention.Kind.choices)
+    rate_bp = serializers.IntegerField(allow_null=True)
+    providers = serializers.IntegerField()
+    base_amount = serializers.IntegerField()
+    amount = serializers.IntegerField()
+
+
+class ReconciliationPreviewOutput(serializers.Serializer[Any]):
+    """What a reconciliation would say; nothing of it is stored."""
+
+    reconciliation = VisibleKeyField(
+        source="existing",
+        read_only=True,
+        allow_null=True,
+        help_text="The one that stands for this period already.",
+    )
+    is_large = serializers.BooleanField(help_text="So many claims that a worker would make it.")
+    insurer = VisibleKeyField(source="header.insurer", read_only=True)
+    number = serializers.CharField(source="header.number")
+    period_start = serializers.DateField(source="header.period_start")
+    period_end = serializers.DateField(source="header.period_end")
+    cutoff_at = serializers.DateTimeField(source="header.cutoff_at")
+    currency = serializers.ChoiceField(source="header.currency", choices=Currency.choices)
+    total_claims = serializers.IntegerField(source="header.total_claims")
+    total_amount = serializers.IntegerField(source="header.total_amount")
+    total_covered = serializers.IntegerField(source="header.total_covered")
+    total_retentions = serializers.IntegerField(source="header.total_retentions")
+    total_credits = serializers.IntegerField(source="header.total_credits")
+    total_releases = serializers.IntegerField(source="header.total_releases")
+    total_carried_in = serializers.IntegerField(
+        source="carried_in", help_text="Owed from before, part of the credits."
+    )
+    total_carried_out = serializers.IntegerField(source="header.total_carried_out")
+    total_net_payable = serializers.IntegerField(source="header.total_net_payable")
+    retentions = CodeTotalOutput(source="codes", many=True, help_text="By code.")
+    providers = serializers.SerializerMethodField()
+
+    @extend_schema_field(ProviderTotalOutput(many=True))
+    def get_providers(self, found: Preview) -> list[Any]:
+        """Return what each provider would get."""
+        context = {**self.context, "kept": found.retentions}
+        return list(ProviderTotalOutput(found.providers, many=True, context=context).data)
 
 
 class DisputeOutput(serializers.ModelSerializer[Dispute]):

@@ -28,9 +28,11 @@ from apps.insurance.api.reconciliation_serializers import (
     PeriodInput,
     ReconciliationJobOutput,
     ReconciliationOutput,
+    ReconciliationPreviewOutput,
 )
 from apps.insurance.bordereau_files import csv_lines, json_lines
 from apps.insurance.models import Reconciliation, ReconciliationJob, ReconciliationLine
+from apps.insurance.reconciliation_preview import preview_reconciliation
 from apps.insurance.reconciliation_selectors import jobs_for, lines_for, reconciliations_for
 from apps.insurance.rendering import render_bordereau
 from apps.insurance.services.disputes import decide_dispute, open_dispute
@@ -49,6 +51,7 @@ class ReconciliationViewSet(BaseViewSet):
         "list": "insurance.view_reconciliation",
         "retrieve": "insurance.view_reconciliation",
         "create": "insurance.generate_reconciliation",
+        "preview": "insurance.generate_reconciliation",
         "send": "insurance.send_reconciliation",
         "pay": "insurance.pay_reconciliation",
         "cancel": "insurance.cancel_reconciliation",
@@ -57,8 +60,18 @@ class ReconciliationViewSet(BaseViewSet):
         "csv": "insurance.view_reconciliation",
         "content": "insurance.view_reconciliation",
     }
-    serializers = {"list": ReconciliationOutput, "retrieve": ReconciliationOutput, "lines": LineOutput}
-    inputs = {"create": PeriodInput, "pay": PaymentOfReconciliationInput, "cancel": CancelInput}
+    serializers = {
+        "list": ReconciliationOutput,
+        "retrieve": ReconciliationOutput,
+        "lines": LineOutput,
+        "preview": ReconciliationPreviewOutput,
+    }
+    inputs = {
+        "create": PeriodInput,
+        "preview": PeriodInput,
+        "pay": PaymentOfReconciliationInput,
+        "cancel": CancelInput,
+    }
 
     @property
     def filterset_class(self) -> type[ReconciliationFilter] | None:
@@ -98,6 +111,15 @@ class ReconciliationViewSet(BaseViewSet):
             return Response({"job": str(job.pk)}, status=202)
         row = generate_reconciliation(actor=self.caller, insurer=insurer, at=at, **body)
         return self.show(row, status=201 if row.generated_at == at else 200)
+
+    @extend_schema(request=PeriodInput, responses={200: ReconciliationPreviewOutput})
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """Say what reconciling a period would come to; nothing is stored."""
+        body = self.parsed()
+        insurer = insurer_of(self.caller, body)
+        found = preview_reconciliation(viewer=self.caller, insurer=insurer, at=timezone.now(), **body)
+        return Response(ReconciliationPreviewOutput(found, context=self.get_serializer_context()).data)
 
     @extend_schema(request=None, responses=ReconciliationOutput)
     @action(detail=True, methods=["post"])

@@ -10,6 +10,7 @@ from typing import Final
 
 from celery import current_app
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.utils.translation import gettext as _
 
 from apps.core.errors import DomainError
 from apps.core.jobs import State, claim_due, enqueue, mark_done, mark_failed, requeue
@@ -19,6 +20,7 @@ from apps.directory.models import Currency, Insurer
 from apps.insurance.models import Claim, ReconciliationJob
 from apps.insurance.services.guards import own_insurer
 from apps.insurance.services.reconciling import (
+    MixedCurrencies,
     NothingToReconcile,
     PeriodTaken,
     Progress,
@@ -119,6 +121,18 @@ def run_job(job: ReconciliationJob, *, at: datetime) -> None:
     except Exception as error:
         logger.exception("reconciliation_failed", extra={"job_id": str(job.pk)})
         mark_failed(job, at=at, error=type(error).__name__)
+
+
+def failure_of(job: ReconciliationJob) -> str:
+    """Say in words why a job failed, or has not succeeded yet; nothing while all is well."""
+    if not job.last_error or job.state == State.DONE:
+        return ""
+    known = {refusal.code: refusal.message for refusal in (PeriodTaken, NothingToReconcile, MixedCurrencies)}
+    if job.last_error in known:
+        return str(known[job.last_error])
+    if job.state in {State.FAILED, State.DEAD}:
+        return str(_("It could not be made, and is not tried again on its own. Nothing was changed."))
+    return str(_("Something went wrong; it is tried again on its own. Nothing was changed."))
 
 
 @contextmanager

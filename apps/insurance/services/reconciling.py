@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.models import new_id
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
-from apps.directory.models import Currency, Insurer, Practice
+from apps.directory.models import Currency, Insurer
 from apps.insurance.bordereau import content_of, line_hashes, sha256_of
 from apps.insurance.models import (
     Claim,
@@ -28,9 +25,9 @@ from apps.insurance.models import (
     ReconciliationProvider,
     Retention,
 )
-from apps.insurance.retaining import Kept, kept_back, terms_of
 from apps.insurance.services.guards import own_insurer
-from apps.insurance.services.reconciling_sql import CARRIED, LINES, TAKE
+from apps.insurance.services.reconciling_sql import LINES, TAKE
+from apps.insurance.services.totalling import Account, accounts_from, add_the_rest, carried_amount, totals_of
 
 Progress = Callable[[str, int], None]
 Step = ReconciliationJob.Step
@@ -57,31 +54,6 @@ class MixedCurrencies(DomainError):
 
     code = "CURRENCY_MISMATCH"
     message = _("Claims in several currencies wait: name the one to reconcile.")
-
-
-@dataclass(slots=True)
-class Account:
-    """What one provider's row is made of while it is being added up."""
-
-    kind: str
-    claims: int = 0
-    asked: int = 0
-    covered: int = 0
-    credits: int = 0
-    releases: int = 0
-    carried_in: int = 0
-    disputes: list[Dispute] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
-
-    @property
-    def retentions(self) -> int:
-        """What is kept back under all codes."""
-        return sum(row.amount for row in self.kept)
-
-    @property
-    def balance(self) -> int:
-        """What is left for the provider, or by it."""
-        return self.covered - self.retentions - self.credits + self.releases
 
 
 def silent(step: str, percent: int) -> None:
@@ -115,24 +87,24 @@ def generate_reconciliation(
     standing = standing_one(insurer, currency, period_start, period_end)
     if standing is not None:
         return standing
-    header = Reconciliation(
+    header = new_header(
         insurer=insurer,
-        sequence=next_sequence(insurer, period_end),
         period_start=period_start,
         period_end=period_end,
-        cutoff_at=cutoff,
+        cutoff=cutoff,
         currency=currency,
-        generated_at=at,
-        generated_by_id=None if isinstance(actor, SystemActor) else actor.id,
+        at=at,
     )
-    header.number = f"BRD-{insurer.code}-{period_end:%Y%m}-{header.sequence:04d}"
+    header.generated_by_id = None if isinstance(actor, SystemActor) else actor.id
     progress(Step.TAKING, 5)
     accounts = take_claims(header, at)
     progress(Step.TOTALS, 45)
     released = add_the_rest(header, accounts)
     if not accounts:
         raise NothingToReconcile(insurer=str(insurer.pk), currency=currency)
-    providers, retentions = write_totals(header, accounts)
+    providers, retentions = totals_of(header, accounts)
+    ReconciliationProvider.objects.bulk_create(providers)
+    Retention.objects.bulk_create(retentions)
     Retention.objects.filter(pk__in=released).update(released_in=header)
     progress(Step.LINES, 50)
     write_lines(header, accounts, providers, at)
@@ -142,6 +114,23 @@ def generate_reconciliation(
     header.full_clean(exclude=["insurer", "generated_by", "sent_by", "paid_by"], validate_constraints=False)
     header.save(force_insert=True)
     return header
+
+
+def new_header(
+    *, insurer: Insurer, period_start: date, period_end: date, cutoff: datetime, currency: str, at: datetime
+) -> Reconciliation:
+    """Return the next reconciliation of a period, numbered and unsaved."""
+    sequence = next_sequence(insurer, period_end)
+    return Reconciliation(
+        insurer=insurer,
+        number=f"BRD-{insurer.code}-{period_end:%Y%m}-{sequence:04d}",
+        sequence=sequence,
+        period_start=period_start,
+        period_end=period_end,
+        cutoff_at=cutoff,
+        currency=currency,
+        generated_at=at,
+    )
 
 
 def cutoff_of(insurer: Insurer, period_start: date, period_end: date, at: datetime) -> datetime:
@@ -205,130 +194,7 @@ def take_claims(header: Reconciliation, at: datetime) -> dict[UUID, Account]:
                 "at": at,
             },
         )
-        rows = cursor.fetchall()
-    return {
-        provider: Account("", claims=claims, asked=asked, covered=covered, credits=taken_back)
-        for provider, claims, asked, covered, taken_back in rows
-    }
-
-
-def add_the_rest(header: Reconciliation, accounts: dict[UUID, Account]) -> list[UUID]:
-    """Add guarantees that fall due, decided disputes, balances of before and retentions; return the guarantees' keys."""
-    released = list(releasable(header).values_list("pk", "provider_id", "amount"))
-    for _pk, provider, amount in released:
-        accounts.setdefault(provider, Account("")).releases += amount
-    for dispute in to_carry(header):
-        account = accounts.setdefault(dispute.provider_id, Account(""))
-        account.disputes.append(dispute)
-        account.releases += max(carried_amount(dispute), 0)
-        account.credits += max(-carried_amount(dispute), 0)
-    with connection.cursor() as cursor:
-        cursor.execute(CARRIED, {"insurer": header.insurer_id, "currency": header.currency})
-        owed = dict(cursor.fetchall())
-    kinds = dict(Practice.objects.filter(pk__in=list(accounts)).values_list("pk", "kind"))
-    terms = terms_of(header.insurer.config)
-    for provider, account in accounts.items():
-        account.kind = kinds[provider]
-        account.carried_in = owed.get(provider, 0)
-        account.credits += account.carried_in
-        account.kept = kept_back(
-            terms,
-            provider_kind=account.kind,
-            covered=account.covered,
-            taken=account.credits,
-            day=header.period_end,
-        )
-    return [pk for pk, *_rest in released]
-
-
-def releasable(header: Reconciliation) -> Any:
-    """Return the guarantees of paid reconciliations that fall due by the end of the period."""
-    return Retention.objects.filter(
-        insurer=header.insurer_id,
-        releasable_on__lte=header.period_end,
-        released_in__isnull=True,
-        reconciliation__currency=header.currency,
-        reconciliation__status=Reconciliation.Status.PAID,
-    )
-
-
-def to_carry(header: Reconciliation) -> list[Dispute]:
-    """Return the decided disputes of paid lines that no reconciliation has settled yet."""
-    rows = Dispute.objects.filter(
-        Q(withheld_amount__gt=0) | (Q(outcome_amount__isnull=False) & ~Q(outcome_amount=0)),
-        insurer=header.insurer_id,
-        carried_to__isnull=True,
-        line__reconciliation__currency=header.currency,
-        line__reconciliation__status=Reconciliation.Status.PAID,
-    ).exclude(status=Dispute.Status.OPEN)
-    return list(rows.select_related("line").order_by("pk"))
-
-
-def carried_amount(dispute: Dispute) -> int:
-    """Return what a decided dispute gives the provider, or takes: what was withheld, corrected by the outcome."""
-    return int(dispute.withheld_amount + (dispute.outcome_amount or 0))
-
-
-def write_totals(
-    header: Reconciliation, accounts: dict[UUID, Account]
-) -> tuple[list[ReconciliationProvider], list[Retention]]:
-    """Write each provider's row with its retentions, and add the header up from them."""
-    providers, retentions = [], []
-    sums: dict[str, int] = defaultdict(int)
-    for number, (provider, account) in enumerate(sorted(accounts.items()), start=1):
-        certificate = f"RS-{header.number.removeprefix('BRD-')}-{number:04d}" if account.kept else ""
-        row = total_of(header, provider, account, certificate)
-        providers.append(row)
-        retentions += [retention_of(header, row, kept, certificate) for kept in account.kept]
-        for name in ("claims", "amount", "covered", "retentions", "credits", "releases", "carried_out"):
-            sums[name] += getattr(row, "total_amount" if name == "amount" else name)
-        sums["net_payable"] += row.net
-    for name, value in sums.items():
-        setattr(header, f"total_{name}", value)
-    ReconciliationProvider.objects.bulk_create(providers)
-    Retention.objects.bulk_create(retentions)
-    return providers, retentions
-
-
-def total_of(
-    header: Reconciliation, provider: UUID, account: Account, certificate: str
-) -> ReconciliationProvider:
-    """Return a provider's row: nothing is paid where it owes more than it earned, the rest is carried forward."""
-    return ReconciliationProvider(
-        insurer_id=header.insurer_id,
-        reconciliation=header,
-        provider_id=provider,
-        claims=account.claims,
-        total_amount=account.asked,
-        covered=account.covered,
-        retentions=account.retentions,
-        credits=account.credits,
-        releases=account.releases,
-        carried_in=account.carried_in,
-        carried_out=max(-account.balance, 0),
-        net=max(account.balance, 0),
-        certificate_number=certificate,
-    )
-
-
-def retention_of(
-    header: Reconciliation, row: ReconciliationProvider, kept: Kept, certificate: str
-) -> Retention:
-    """Return the row of what one code keeps back."""
-    return Retention(
-        insurer_id=header.insurer_id,
-        reconciliation=header,
-        provider_row=row,
-        provider_id=row.provider_id,
-        code=kept.code,
-        kind=kept.kind,
-        base=kept.base,
-        base_amount=kept.base_amount,
-        rate_bp=kept.rate_bp,
-        amount=kept.amount,
-        certificate_number=certificate,
-        releasable_on=kept.releasable_on,
-    )
+        return accounts_from(cursor.fetchall())
 
 
 def write_lines(

@@ -8,20 +8,42 @@ from __future__ import annotations
 
 from typing import Final
 
-# A claim that is voided or taken into review meanwhile is skipped: its row is read anew once its lock is free.
-TAKE: Final = """
-WITH taken AS (
-    UPDATE insurance_claim SET reconciliation_id = %(reconciliation)s, updated_at = %(at)s
-    WHERE insurer_id = %(insurer)s AND currency = %(currency)s AND status = 'approved'
+# What waits to be paid, and what claims come to per provider: the same for taking them and for looking at them.
+WAITING: Final = """
+    insurer_id = %(insurer)s AND currency = %(currency)s AND status = 'approved'
       AND reconciliation_id IS NULL AND validated_at <= %(cutoff)s
-    RETURNING provider_id, total_amount, covered_amount, reversal_of_id IS NOT NULL AS is_reversal
-)
+"""
+SUMS: Final = """
 SELECT provider_id, count(*),
        coalesce(sum(total_amount) FILTER (WHERE NOT is_reversal), 0)::bigint,
        coalesce(sum(covered_amount) FILTER (WHERE NOT is_reversal), 0)::bigint,
        coalesce(-sum(covered_amount) FILTER (WHERE is_reversal), 0)::bigint
 FROM taken GROUP BY provider_id
 """
+
+
+def with_sums(taken: str) -> str:
+    """Complete a statement that takes, or looks at, what waits."""
+    return taken.replace("/*waiting*/", WAITING) + SUMS
+
+
+# A claim that is voided or taken into review meanwhile is skipped: its row is read anew once its lock is free.
+TAKE: Final = with_sums("""
+WITH taken AS (
+    UPDATE insurance_claim SET reconciliation_id = %(reconciliation)s, updated_at = %(at)s
+    WHERE /*waiting*/
+    RETURNING provider_id, total_amount, covered_amount, reversal_of_id IS NOT NULL AS is_reversal
+)
+""")
+
+# The same without taking anything.
+LOOK: Final = with_sums("""
+WITH taken AS (
+    SELECT provider_id, total_amount, covered_amount, reversal_of_id IS NOT NULL AS is_reversal
+    FROM insurance_claim
+    WHERE /*waiting*/
+)
+""")
 
 # Lines share their provider's retentions by what they cover: each gets the rounded share of the sum so far less that of
 # the line before, so that the shares add up whatever the number of lines. Keys are version 7, counted up in the order

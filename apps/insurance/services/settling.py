@@ -120,19 +120,28 @@ def check_payment(
 
 def withhold(row: Reconciliation) -> list[Dispute]:
     """Note on each open dispute what is left out of the payment; a provider is never left with less than nothing."""
-    rows = Dispute.objects.filter(line__reconciliation=row, status=Dispute.Status.OPEN)
-    disputes = list(rows.select_for_update(of=("self",)).select_related("line").order_by("pk"))
-    totals = ReconciliationProvider.objects.filter(reconciliation=row)
-    left = dict(totals.filter(provider__in={d.provider_id for d in disputes}).values_list("provider", "net"))
     withheld = []
-    for dispute in disputes:
-        amount = max(0, min(dispute.amount, dispute.line.net, left[dispute.provider_id]))
+    for dispute, amount in to_withhold(row, locked=True):
         if amount:
-            left[dispute.provider_id] -= amount
             dispute.withheld_amount = amount
             withheld.append(dispute)
     Dispute.objects.bulk_update(withheld, ["withheld_amount"])
     return withheld
+
+
+def to_withhold(row: Reconciliation, *, locked: bool = False) -> list[tuple[Dispute, int]]:
+    """Return each open dispute with what a payment now would leave out for it, in minor units."""
+    rows = Dispute.objects.filter(line__reconciliation=row, status=Dispute.Status.OPEN)
+    rows = rows.select_for_update(of=("self",)) if locked else rows
+    disputes = list(rows.select_related("line").order_by("pk"))
+    totals = ReconciliationProvider.objects.filter(reconciliation=row)
+    left = dict(totals.filter(provider__in={d.provider_id for d in disputes}).values_list("provider", "net"))
+    found = []
+    for dispute in disputes:
+        amount = max(0, min(dispute.amount, dispute.line.net, left[dispute.provider_id]))
+        left[dispute.provider_id] -= amount
+        found.append((dispute, amount))
+    return found
 
 
 def settle_claims(row: Reconciliation, withheld: Sequence[UUID], at: datetime) -> None:
