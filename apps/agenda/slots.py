@@ -80,11 +80,11 @@ def find_slots(
     """Return free starts from `first` to `last`, local days inclusive, on a grid of `step` minutes; none in the past.
 
     Ordered by time, or by the idle time they would leave (`best_fit`). Hours, public holidays, absences, closures, held
-    time, the type's pattern, room kind and room buffers are those booking respects.
+    time, the type's pattern, room kind and room buffers are those booking respects; assistants receive nobody.
     """
     zone = practice.zone
     window = (start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone))
-    people = [person.pk for person in practitioners]
+    people = [person.pk for person in practitioners if person.kind != Practitioner.Kind.ASSISTANT]
     hours = hours_for(practice_id=practice.pk, practitioners=people)
     margin = timedelta(hours=4)  # buffers and visits that began before the window
     rooms, busy = held_time(practice, kind, people, (window[0] - margin, window[1] + margin))

@@ -10,6 +10,7 @@ from django.db import transaction
 from apps.agenda.models import Absence
 from apps.agenda.slots import find_slots
 from apps.core.errors import DomainError
+from apps.directory.models import Practitioner
 from tests.agenda.scenes import PARIS, TUESDAY, Desk, clock, make_type
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +53,11 @@ class TestFindSlots:
         sunday = (TUESDAY + timedelta(days=5)).date()
 
         assert find(desk, first=sunday, last=sunday) == []
+
+    def test_assistants_receive_nobody(self, desk: Desk) -> None:
+        desk.house.practitioners[0].kind = Practitioner.Kind.ASSISTANT
+
+        assert find(desk) == []
 
     def test_offers_exactly_what_booking_would_take(self, desk: Desk, acting) -> None:
         """Every start of the day is tried for real, in every room, and taken back."""
