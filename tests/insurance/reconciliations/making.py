@@ -252,12 +252,12 @@ SELECT ('{stamp}' || '7' || lpad(to_hex(n >> 20), 3, '0') || '8' || lpad(to_hex(
 FROM generate_series(first, least(first + 4, {number})) AS n
 """
 # Claims come in as pending and are decided at once: the first version of a row stays behind beside the second one.
+# They are found again by key: the index of states keeps every first version until the transaction ends.
 ONE_BY_ONE = """
-DO $$ DECLARE first int; providers uuid[] := ARRAY[{providers}]::uuid[]; BEGIN
+DO $$ DECLARE first int; made uuid[]; providers uuid[] := ARRAY[{providers}]::uuid[]; BEGIN
 FOR first IN SELECT generate_series(1, {number}, 5) LOOP
-    {insert};
-    UPDATE insurance_claim SET status = 'approved', validated_at = '{at}'::timestamptz
-    WHERE insurer_id = '{insurer}' AND status = 'pending';
+    WITH inserted AS ({insert} RETURNING id) SELECT array_agg(id) INTO made FROM inserted;
+    UPDATE insurance_claim SET status = 'approved', validated_at = '{at}'::timestamptz WHERE id = ANY(made);
 END LOOP; END $$
 """
 
