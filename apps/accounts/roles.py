@@ -176,6 +176,7 @@ MATRIX: dict[str, frozenset[Role]] = {
     "billing.issue_invoice": BILLERS,
     "billing.view_sharetransfer": DENTAL,
     "billing.add_sharetransfer": BILLERS,
+    "billing.view_networksettlement": DENTAL,
     "billing.credit_invoice": BILLERS,
     "billing.view_quote": DENTAL,
     "billing.add_quote": DENTAL,

@@ -13,15 +13,20 @@ class BillingConfig(AppConfig):
         """Answer what the patient file, the clinical record and the payer network ask."""
         from apps.billing.cards import billing_cards
         from apps.billing.causes import hidden_from
+        from apps.billing.network_proof import settlement_checks
         from apps.billing.selectors import balances_of, timeline_of
         from apps.billing.services.guards import keep_billed
         from apps.billing.services.merging import move_to_patient
-        from apps.billing.services.network_credits import reverse_credited
-        from apps.billing.services.network_settlement import settle_network_invoices
+        from apps.billing.services.network_jobs import settle_network_invoices, still_open
         from apps.billing.services.transfers import on_decision
         from apps.clinical.hooks import treatment_cancelling
         from apps.core.admin.dashboard import index_cards
-        from apps.insurance.hooks import claim_decided, reconciliation_paid
+        from apps.insurance.hooks import (
+            claim_decided,
+            network_checks,
+            reconciliation_paid,
+            settlements_open,
+        )
         from apps.notifications.causes import hidden_causes
         from apps.patients.hooks import patient_balance, patient_merge, patient_timeline
 
@@ -32,5 +37,6 @@ class BillingConfig(AppConfig):
         patient_merge.register(move_to_patient)
         treatment_cancelling.register(keep_billed)
         reconciliation_paid.register(settle_network_invoices)
-        reconciliation_paid.register(reverse_credited)
+        settlements_open.register(still_open)
+        network_checks.register(settlement_checks)
         claim_decided.register(on_decision)

@@ -39,6 +39,19 @@ def settled_of(amounts: Sequence[int], paid: int, credited: int) -> list[int]:
     return [done + less for done, less in zip(filled, cut, strict=True)]
 
 
+def owed_since(balance: int, issued_on: date, agreed: Sequence[Due]) -> list[Due]:
+    """Return what is owed of an invoice by the day each part of it fell due, or will.
+
+    `agreed` is what is left of the instalments of a plan that was not cancelled, in their order; without one everything is
+    due since the issue. What the plan does not cover (moved to the patient later) is due since then as well; what is no
+    longer the patient's shortens the plan from its end.
+    """
+    kept = pour([due.amount for due in agreed], balance)
+    parts = [Due(due.due_on, amount) for due, amount in zip(agreed, kept, strict=True) if amount]
+    beyond = balance - sum(kept)
+    return [Due(issued_on, beyond), *parts] if beyond > 0 else parts
+
+
 def pour(amounts: Sequence[int], total: int) -> list[int]:
     """Fill amounts in their order until nothing is left of the total."""
     done, left = [], max(0, total)

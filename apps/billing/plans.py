@@ -8,7 +8,7 @@ from datetime import date
 
 from django.db.models import Q
 
-from apps.billing.instalments import settled_of
+from apps.billing.instalments import Due, settled_of
 from apps.billing.models import Instalment, InstalmentPlan, Invoice
 from apps.billing.querysets import InstalmentPlanQuerySet
 from apps.core.scope import Viewer
@@ -49,11 +49,6 @@ class PlanView:
         return sum(view.left for view in self.instalments if view.state == State.LATE)
 
     @property
-    def overdue_since(self) -> date | None:
-        """The day of the first instalment that is late."""
-        return next((view.instalment.due_on for view in self.instalments if view.state == State.LATE), None)
-
-    @property
     def next_due_on(self) -> date | None:
         """The day of the first instalment that is not settled."""
         return next((view.instalment.due_on for view in self.instalments if view.left), None)
@@ -79,6 +74,13 @@ def plan_on(plan: InstalmentPlan, today: date) -> PlanView:
     # A draft is owed by nobody yet.
     late = not plan.invoice.is_draft and any(view.state == State.LATE for view in views)
     return PlanView(plan, Status.LATE if late else Status.CURRENT, views)
+
+
+def left_of(plan: InstalmentPlan | None, today: date) -> list[Due]:
+    """Return what is left of the instalments of a plan loaded `with_details()`; nothing without a plan."""
+    if plan is None:
+        return []
+    return [Due(view.instalment.due_on, view.left) for view in plan_on(plan, today).instalments]
 
 
 def agreed_before_issue(invoice: Invoice) -> list[Instalment]:

@@ -117,6 +117,12 @@ class ShareTransferQuerySet(OfInvoiceQuerySet):
     path = "invoice__"
 
 
+class NetworkSettlementQuerySet(OfInvoiceQuerySet):
+    """What reconciliations of the payer network came to."""
+
+    path = "invoice__"
+
+
 class InvoiceReminderQuerySet(OfInvoiceQuerySet):
     """Reminders of unpaid invoices."""
 

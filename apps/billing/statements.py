@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -13,38 +13,59 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from apps.billing.instalments import Due, owed_since
 from apps.billing.models import Instalment, InstalmentPlan, InvoiceShare, Payment
 from apps.billing.models.invoices import Payer
-from apps.billing.plans import plan_on
+from apps.billing.plans import left_of, plan_on
 from apps.billing.rendering import FOLDER, money, refuse_fetch, short, stylesheet
 from apps.billing.services.snapshots import seller_of_practice
 from apps.directory.models import Practice
 from apps.patients.models import Patient
 
-# Days since issue at which a debt passes into the next column; the first one is what is not overdue yet.
+# Days since a debt fell due at which it passes into the next column; the first one is what is not overdue yet.
 EDGES: Final = (30, 60, 90)
 
 
-def column_of(issued_on: date, today: date) -> int:
-    """Return the column of a debt: up to 30 days, to 60, to 90, and beyond."""
-    return sum((today - issued_on).days > edge for edge in EDGES)
+def column_of(due_on: date, today: date) -> int:
+    """Return the column of a debt: up to 30 days, to 60, to 90, and beyond; what is due later stands in the first."""
+    return sum((today - due_on).days > edge for edge in EDGES)
+
+
+def ages_of(parts: Iterable[Due], today: date) -> list[int]:
+    """Return what is owed in the four columns."""
+    ages = [0, 0, 0, 0]
+    for part in parts:
+        ages[column_of(part.due_on, today)] += part.amount
+    return ages
 
 
 def aging(*, practice: Practice, patient_ids: Sequence[UUID], today: date) -> dict[UUID, list[int]]:
-    """Return what patients themselves owe, by age in the four columns; one query."""
+    """Return what patients themselves owe, by age in the four columns; three queries.
+
+    An invoice ages from its issue; under a plan that was not cancelled, each instalment from its own day.
+    """
     shares = InvoiceShare.objects.owed().filter(
         practice=practice, invoice__patient__in=patient_ids, payer=Payer.PATIENT
     )
+    plans = open_plans(practice, patient_ids)
     ages: dict[UUID, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     rows = shares.with_balance().filter(balance__gt=0).annotate(day=F("invoice__issued_on"))
-    for patient, day, balance in rows.values_list("invoice__patient", "day", "balance"):
-        ages[patient][column_of(day, today)] += balance
+    for invoice, patient, day, balance in rows.values_list("invoice", "invoice__patient", "day", "balance"):
+        parts = owed_since(balance, day, left_of(plans.get(invoice), today))
+        ages[patient] = [sum(pair) for pair in zip(ages[patient], ages_of(parts, today), strict=True)]
     return dict(ages)
+
+
+def open_plans(practice: Practice, patient_ids: Sequence[UUID]) -> dict[UUID, InstalmentPlan]:
+    """Return the plans of issued invoices that were not cancelled, by invoice."""
+    rows = InstalmentPlan.objects.open().exclude(invoice__status="draft")
+    found = rows.filter(practice=practice, invoice__patient__in=patient_ids).with_details()
+    return {plan.invoice_id: plan for plan in found.order_by("invoice__issued_on", "pk")}
 
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
-    """One invoice the patient has not paid in full; every amount is already text."""
+    """One invoice the patient has not paid in full, due for so many days; every amount is already text."""
 
     number: str
     issued_on: str
@@ -88,18 +109,19 @@ def statement_of(*, patient: Patient, at: datetime) -> Statement:
     rows = shares.filter(balance__gt=0).select_related("invoice").order_by("invoice__issued_on", "invoice_id")
     payments = Payment.objects.real().filter(patient=patient, payer=Payer.PATIENT).with_unallocated()
     credit = sum(payments.values_list("unallocated", flat=True))
-    plans = InstalmentPlan.objects.open().exclude(invoice__status="draft").filter(invoice__patient=patient)
+    plans = open_plans(practice, [patient.pk])
     ages, due, invoices = [0, 0, 0, 0], 0, []
     with translation.override(patient.language):
         for row in rows:
             issued_on, balance = row.invoice.issued_on, row.balance
-            ages[column_of(issued_on, today)] += balance
+            parts = owed_since(balance, issued_on, left_of(plans.get(row.invoice_id), today))
+            ages = [sum(pair) for pair in zip(ages, ages_of(parts, today), strict=True)]
             due += balance
             invoices.append(
                 OpenInvoice(
                     number=str(row.invoice.number),
                     issued_on=short(issued_on),
-                    days=(today - issued_on).days,
+                    days=max(0, (today - min(part.due_on for part in parts)).days),
                     share=money(practice, row.amount),
                     settled=money(practice, row.amount - balance),
                     due=money(practice, balance),
@@ -119,7 +141,7 @@ def statement_of(*, patient: Patient, at: datetime) -> Statement:
                     left=money(practice, view.left),
                     late=view.state == Instalment.State.LATE,
                 )
-                for plan in plans.with_details().order_by("invoice__issued_on", "pk")
+                for plan in plans.values()
                 for view in plan_on(plan, today).instalments
                 if view.left
             ],

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from apps.billing.services.deciding import expire_quotes
 from apps.billing.services.documents import RENDER_TASK, render_documents
+from apps.billing.services.network_jobs import TASK as SETTLE_TASK
+from apps.billing.services.network_jobs import settle_round
 from apps.billing.services.reminders import send_reminders
 from apps.billing.services.settlement import CLOCK
 
@@ -23,6 +25,15 @@ def render_due(**_: Any) -> int:
 def expire_due_quotes(**_: Any) -> int:
     """Close the quotes whose validity ended."""
     return expire_quotes(actor=CLOCK, at=timezone.now())
+
+
+@shared_task(name=SETTLE_TASK, queue="reconciliation", time_limit=3550, soft_time_limit=3500)
+def settle_due_reconciliations(**_: Any) -> int:
+    """Settle the invoices of large reconciliations, round by round, each with its own time."""
+    rounds = 0
+    while settle_round(at=timezone.now()):
+        rounds += 1
+    return rounds
 
 
 @shared_task(name="billing.send_reminders", queue="events", time_limit=900, soft_time_limit=870)

@@ -16,6 +16,7 @@ from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.directory.models import Insurer
 from apps.insurance.bordereau import content_now, sha256_of
+from apps.insurance.hooks import network_checks
 from apps.insurance.models import NetworkProof, Reconciliation
 
 # As many keys as somebody can look into; the count tells the rest.
@@ -139,11 +140,17 @@ class Finding:
     ids: list[str]
 
 
+def all_checks() -> dict[str, str]:
+    """Return every check: the network's own, and those of the apps its claims were made in."""
+    further = network_checks.gather()
+    return {**CHECKS, **{name: text for checks in further for name, text in checks.items()}}
+
+
 def verify_insurer(insurer: Insurer) -> list[Finding]:
     """Run every check on an insurer's books and return what does not fit."""
     findings = []
     with connection.cursor() as cursor:
-        for name, statement in CHECKS.items():
+        for name, statement in all_checks().items():
             cursor.execute(statement, {"insurer": insurer.pk})
             found = sorted(str(key) for (key,) in cursor.fetchall())
             if found:
@@ -165,7 +172,7 @@ def prove_insurer(*, actor: Viewer, insurer: Insurer, at: datetime) -> NetworkPr
         ran_at=at,
         seconds=round(perf_counter() - start, 3),
         is_sound=not findings,
-        checked={"checks": len(CHECKS) + 1},
+        checked={"checks": len(all_checks()) + 1},
         findings=[asdict(finding) for finding in findings],
     )
     return proof

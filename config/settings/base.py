@@ -186,6 +186,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=25),
         "options": {"queue": "events", "expires": 3600},
     },
+    "settle-network": {
+        "task": "billing.settle_network",
+        "schedule": 60.0,
+        "options": {"queue": "reconciliation", "expires": 60},
+    },
     "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 30.0, "options": {"queue": "events"}},
     "purge-idempotency": {
         "task": "core.purge_idempotency",

@@ -37,10 +37,13 @@ from apps.billing.models import (
     InsurerTransfer,
     Invoice,
     InvoiceReminder,
+    InvoiceShare,
     LedgerRecord,
+    NetworkSettlement,
     NumberSeries,
     Payment,
     Quote,
+    ShareTransfer,
     TrainingSwitch,
 )
 from apps.catalog.models import Act, FavouriteAct, PracticeFee, Tariff, VatCode
@@ -48,7 +51,14 @@ from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
 from apps.core.context import bind
 from apps.directory.models import Insurer, Practice, Practitioner, Room
-from apps.insurance.models import ClaimFlag, Contract, NetworkProof, Reconciliation, ReconciliationProvider
+from apps.insurance.models import (
+    ClaimFlag,
+    Contract,
+    NetworkProof,
+    PatientCoverage,
+    Reconciliation,
+    ReconciliationProvider,
+)
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
 from apps.notifications.services import enqueue, suppress
 from apps.patients.models import EmergencyAccess
@@ -485,6 +495,49 @@ def a_transfer(world: World, who: str, n: int) -> Any:
         currency="EUR",
         recorded_at=world.at,
     )
+
+
+@makes("billing.sharetransfer")
+def a_share_transfer(world: World, who: str, n: int) -> Any:
+    invoice = an_invoice(world, who, n)
+    values = {"practice": invoice.practice, "invoice": invoice}
+    shares = [
+        InvoiceShare.objects.create(
+            position=1, payer="insurer", insurer=world.insurer, kind="mandatory", amount=500, **values
+        ),
+        InvoiceShare.objects.create(position=2, amount=2000, **values),
+    ]
+    now_issued(invoice, world.at)
+    return ShareTransfer.objects.create(
+        source=shares[0], target=shares[1], amount=500, reason="Refus", posted_at=world.at, **values
+    )
+
+
+@makes("billing.networksettlement")
+def a_settlement(world: World, who: str, n: int) -> Any:
+    invoice = an_invoice(world, who, n)
+    reconciliation = a_reconciliation(world, who, n)
+    return NetworkSettlement.objects.create(
+        practice=invoice.practice, invoice=invoice, reconciliation=reconciliation, asked=500, settled=0,
+        code="INVOICE_CREDITED", settled_at=world.at,
+    )  # fmt: skip
+
+
+@makes("insurance.patientcoverage")
+def a_patient_coverage(world: World, who: str, n: int) -> Any:
+    patient = a_patient(world, who, n)
+    contract = Contract.objects.filter(insurer=world.insurer).first() or make_contract(world.insurer)
+    return PatientCoverage.objects.create(
+        practice=patient.practice, patient=patient, contract=contract, adherent=contract.adherent,
+        valid_from=world.at.date(),
+    )  # fmt: skip
+
+
+def now_issued(invoice: Invoice, at: datetime) -> None:
+    """Give an invoice a number, as its issue would."""
+    invoice.status, invoice.number = "issued", f"FA-{uuid4().hex[:16]}"
+    invoice.issued_at, invoice.issued_on = at, at.date()
+    invoice.save()
 
 
 @makes("billing.instalmentplan")

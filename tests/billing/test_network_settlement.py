@@ -9,7 +9,7 @@ import pytest
 
 from apps.billing.models import Invoice, Payment
 from apps.billing.services import ShareInput, credit_invoice, record_payment
-from apps.billing.services.network_settlement import settle_network_invoices
+from apps.billing.services.network_jobs import settle_network_invoices
 from apps.insurance.models import Claim, Reconciliation
 from apps.insurance.services.disputes import decide_dispute, open_dispute
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.billing.instalments import Due, evenly, settled_of
+from apps.billing.instalments import Due, evenly, owed_since, settled_of
 from apps.billing.models import BillingDocument, Instalment, InstalmentPlan, Invoice
 from apps.billing.plans import plan_on, plans_for
 from apps.billing.rendering import load, render_html
@@ -75,6 +75,18 @@ class TestSettledOf:
 
         assert sum(settled) == min(sum(parts), paid + credited)
         assert all(0 <= done <= part for done, part in zip(settled, parts, strict=True))
+
+
+class TestOwedSince:
+    def test_ages_each_instalment_from_its_own_day(self):
+        issued, first, second = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
+        agreed = [Due(first, 100), Due(second, 50)]
+        assert owed_since(150, issued, agreed) == agreed
+        assert owed_since(150, issued, []) == [Due(issued, 150)]
+        # 30 were moved to the patient after the agreement; 70 were moved away from them.
+        assert owed_since(180, issued, agreed) == [Due(issued, 30), *agreed]
+        assert owed_since(80, issued, agreed) == [Due(first, 80)]
+        assert owed_since(0, issued, agreed) == []
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -12,7 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.audit.models import AccessEntry
-from apps.billing.services import credit_invoice, record_payment
+from apps.billing.instalments import Due
+from apps.billing.services import agree_plan, cancel_plan, credit_invoice, record_payment
+from apps.billing.services.reminders import debt_of
 from apps.billing.statements import aging, column_of, render_statement, statement_of
 from tests.billing.making import MAKER, make_issued
 
@@ -39,6 +42,52 @@ class TestAging:
         ages = aging(practice=practice, patient_ids=[patient.pk], today=date(2026, 11, 23))
 
         assert ages == {patient.pk: [8000, 4000, 2000, 1200]}
+
+    def test_follows_the_instalments_of_a_plan_that_was_not_cancelled(
+        self, practice, patient, practitioner, at
+    ):
+        # 300.00 issued 100 days ago, agreed in six instalments of 50.00, every thirty days since.
+        start = at - timedelta(days=100)
+        invoice = make_issued(practitioner, patient, start, 30_000)
+        parts = [Due(start.date() + timedelta(days=30 * n), 5_000) for n in range(6)]
+        plan = agree_plan(actor=MAKER, invoice=invoice, instalments=parts, at=start)
+
+        def seen():
+            """Return the columns, the statement's, and what a reminder would ask for since when."""
+            ages = aging(practice=practice, patient_ids=[patient.pk], today=at.date())
+            page = statement_of(patient=patient, at=at)
+            debt = debt_of(invoice, at.date())
+            shown = [int(re.sub(r"\D", "", age)) for age in page.ages]
+            assert ages == {patient.pk: shown}
+            return shown, page.invoices[0].days, debt and (debt.amount, (at.date() - debt.since).days)
+
+        # Late: the instalments of 100, 70, 40 and 10 days ago, and two to come.
+        assert seen() == ([15_000, 5_000, 5_000, 5_000], 100, (20_000, 100))
+        pay = partial(record_payment, actor=MAKER, invoice=invoice, payer="patient", method="card", at=at)
+        pay(amount=15_000)
+        assert seen() == ([15_000, 0, 0, 0], 10, (5_000, 10))
+        pay(amount=5_000)
+        # Kept: nothing is overdue, however long ago the invoice was issued.
+        assert seen() == ([10_000, 0, 0, 0], 0, None)
+        cancel_plan(actor=MAKER, plan=plan, reason="Rompu", at=at)
+        invoice.refresh_from_db()
+        assert seen() == ([0, 0, 0, 10_000], 100, (10_000, 100))
+
+    def test_costs_the_same_queries_with_many_plans(self, practice, patient, practitioner, at):
+        def queries():
+            with CaptureQueriesContext(connection) as seen:
+                aging(practice=practice, patient_ids=[patient.pk], today=at.date())
+            return len(seen)
+
+        def agree(count):
+            for _ in range(count):
+                invoice = make_issued(practitioner, patient, at, 1000)
+                agree_plan(actor=MAKER, invoice=invoice, instalments=[Due(at.date(), 1000)], at=at)
+
+        agree(1)
+        one = queries()
+        agree(12)
+        assert (one, queries()) == (3, 3)
 
     def test_shows_in_the_balance(self, api, ben, patient, practitioner):
         now = timezone.now()

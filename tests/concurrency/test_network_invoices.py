@@ -11,14 +11,35 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from apps.billing.models import Invoice, InvoiceShare, NumberSeries
-from apps.billing.services import LineInput, ShareInput, create_draft, credit_invoice, issue_invoice
+from apps.billing.models import (
+    Invoice,
+    InvoiceShare,
+    NetworkSettlement,
+    NumberSeries,
+    Payment,
+    SettlementJob,
+)
+from apps.billing.services import (
+    LineInput,
+    ShareInput,
+    create_draft,
+    credit_invoice,
+    issue_invoice,
+    network_jobs,
+)
+from apps.billing.services.network_jobs import run_job, settle_round, still_open
 from apps.billing.verification import verify_practice
+from apps.core.context import bind
 from apps.core.errors import DomainError
-from apps.insurance.models import Claim, ContractBalance
+from apps.core.jobs import claim_due, sweep_expired
+from apps.insurance.models import Claim, Contract, ContractBalance
 from apps.insurance.services.coverages import link_coverage
 from apps.insurance.services.deciding import approve_claim, review_claim
+from apps.insurance.services.reconciling import generate_reconciliation
+from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
+from apps.insurance.verification import verify_insurer
 from tests.billing.making import make_acts, make_patient
+from tests.cast import CASTING
 from tests.concurrency.crowd import race
 from tests.insurance.making import make_bareme, make_contract, make_convention
 
@@ -115,20 +136,98 @@ issuing.issue_invoice(
 """
 
 
+# A worker that dies in its second part, after the payments and before the rows that say so.
+SETTLER = """
+import os, signal, sys
+from datetime import datetime
+import django
+django.setup()
+from apps.billing.services import network_jobs, network_settlement
+
+network_jobs.CHUNK = 2
+whole, calls = network_settlement.record, []
+
+def die_later(*args, **kwargs):
+    rows = whole(*args, **kwargs)
+    calls.append(1)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rows
+
+network_settlement.record = die_later
+network_jobs.settle_round(at=datetime.fromisoformat(sys.argv[1]))
+"""
+
+
+def run(script, *arguments):
+    """Run a script in a process of its own, on this test's database."""
+    db = connection.settings_dict
+    url = f"postgres://{db['USER']}:{quote(db['PASSWORD'] or '')}@{db['HOST']}:{db['PORT']}/{db['NAME']}"
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+
+
+class TestSettling:
+    @pytest.fixture
+    def paid(self, write, insurer, ana, ines, at, monkeypatch):
+        """Five issued invoices in a paid reconciliation, left to a worker."""
+        with bind(actor_id=CASTING.id, actor_role=CASTING.role, action="test.network"):
+            Contract.objects.update(annual_limit=50_000)
+        monkeypatch.setattr(network_jobs, "AT_ONCE", 1)
+        monkeypatch.setattr(network_jobs, "CHUNK", 2)
+        for month in range(5):
+            issue_invoice(actor=ana, invoice=write(days=12 * month), at=at)
+        later = at + timedelta(days=10)
+        row = generate_reconciliation(
+            actor=ines, insurer=insurer, period_start=at.date().replace(day=1), period_end=at.date().replace(day=30),
+            at=later,
+        )  # fmt: skip
+        send_reconciliation(actor=ines, reconciliation=row, at=later)
+        return pay_reconciliation(
+            actor=ines, reconciliation=row, payment_date=later.date(), reference="VIR-1", at=later
+        )
+
+    def settled(self, row, practice, insurer):
+        """Each invoice has its row and its payment, nothing is left, and the books agree."""
+        assert still_open(row) == 0
+        assert NetworkSettlement.objects.values("invoice").distinct().count() == 5
+        assert list(Payment.objects.values_list("amount", flat=True)) == [2_603] * 5
+        assert list(InvoiceShare.objects.filter(payer="insurer").with_balance().exclude(balance=0)) == []
+        assert verify_practice(practice.pk).finding is None
+        assert verify_insurer(insurer) == []
+
+    def test_by_many_workers_records_each_payment_once(self, paid, practice, insurer):
+        (job,) = claim_due(SettlementJob, at=paid.paid_at, limit=1)
+        answers = race(lambda n: run_job(job, at=paid.paid_at), 8)
+        assert [answer for answer in answers if answer is not None] == []
+        self.settled(paid, practice, insurer)
+
+    @pytest.mark.slow
+    def test_that_is_killed_half_way_loses_nothing_and_doubles_nothing(self, paid, practice, insurer):
+        done = run(SETTLER, paid.paid_at.isoformat())
+        assert done.returncode == -9, done.stderr.decode()
+        assert NetworkSettlement.objects.count() == 2
+        assert still_open(paid) == 3
+        # A worker is supposed to be at it: the proof waits.
+        assert verify_insurer(insurer) == []
+        later = paid.paid_at + timedelta(hours=1)
+        assert settle_round(at=later) == 0
+        sweep_expired(SettlementJob, at=later)
+        assert settle_round(at=later) == 1
+        self.settled(paid, practice, insurer)
+
+
 @pytest.mark.slow
 class TestKilled:
     @pytest.mark.parametrize("point", ["check_plan", "next_number", "append"])
     def test_leaves_neither_claim_nor_number_and_goes_on(self, write, practice, ana, at, point):
         draft = write()
-        db = connection.settings_dict
-        url = f"postgres://{db['USER']}:{quote(db['PASSWORD'] or '')}@{db['HOST']}:{db['PORT']}/{db['NAME']}"
-        done = subprocess.run(
-            [sys.executable, "-c", WORKER, point, str(ana.pk), str(draft.pk), at.isoformat()],
-            env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
-            check=False,
-            capture_output=True,
-            timeout=120,
-        )
+        done = run(WORKER, point, str(ana.pk), str(draft.pk), at.isoformat())
         assert done.returncode == -9, done.stderr.decode()
         assert not Claim.objects.exists()
         draft.refresh_from_db()

@@ -7,6 +7,7 @@ from apps.billing.admin.documents import (
     NumberSeriesAdmin,
 )
 from apps.billing.admin.invoices import InvoiceAdmin
+from apps.billing.admin.network import NetworkSettlementAdmin, ShareTransferAdmin
 from apps.billing.admin.payments import PaymentAdmin
 from apps.billing.admin.plans import InstalmentPlanAdmin
 from apps.billing.admin.quotes import QuoteAdmin
@@ -23,8 +24,10 @@ __all__ = [
     "InvoiceAdmin",
     "InvoiceReminderAdmin",
     "LedgerRecordAdmin",
+    "NetworkSettlementAdmin",
     "NumberSeriesAdmin",
     "PaymentAdmin",
     "QuoteAdmin",
+    "ShareTransferAdmin",
     "TrainingSwitchAdmin",
 ]

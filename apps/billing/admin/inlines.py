@@ -66,6 +66,7 @@ class DraftItemInline(ServiceStackedInline):
 class ShareForm(forms.ModelForm[InvoiceShare]):
     """An insurer's share of a draft: what it covers, or a fixed amount."""
 
+    network = forms.BooleanField(label=_("asks the payer network"), required=False)
     rate = forms.CharField(
         label=_("% of the base"),
         max_length=10,
@@ -85,6 +86,7 @@ class ShareForm(forms.ModelForm[InvoiceShare]):
         share = self.instance
         if not share._state.adding:
             currency = share.invoice.currency
+            self.initial["network"] = share.basis == InvoiceShare.Basis.NETWORK
             self.initial["rate"] = shown_rate(share.rate_bp)
             self.initial["lump"] = shown(share.lump_amount, currency)
             if share.basis == InvoiceShare.Basis.GIVEN:
@@ -101,9 +103,10 @@ class DraftShareInline(ServiceTabularInline):
     form = ShareForm
     service_argument = "shares"
     verbose_name_plural = _(
-        "who covers (a scheme without a rate pays each act's own; the patient owes the rest)"
+        "who covers (a scheme without a rate pays each act's own; an insurer of the network answers for itself; the "
+        "patient owes the rest)"
     )
-    fields = ("insurer", "kind", "rate", "lump", "part")
+    fields = ("insurer", "network", "kind", "rate", "lump", "part")
     extra = 0
     ordering = ("position",)
     show_change_link = False
@@ -140,10 +143,10 @@ class IssuedItemInline(ServiceTabularInline):
 
 
 class IssuedShareInline(ServiceTabularInline):
-    """Shares of an issued invoice and what is left of them."""
+    """Shares of an issued invoice, what moved between them, and what is left of them."""
 
     model = InvoiceShare
-    fields = ("payer", "insurer", "kind", "part", "left")
+    fields = ("payer", "insurer", "kind", "part", "moved", "paid", "credited", "left")
     readonly_fields = fields
     ordering = ("position",)
     show_change_link = False
@@ -157,6 +160,21 @@ class IssuedShareInline(ServiceTabularInline):
     def part(self, obj: InvoiceShare) -> str:
         """Return the share as people read it."""
         return shown(obj.amount, obj.invoice.currency)
+
+    @display(description=_("moved"))
+    def moved(self, obj: Any) -> str:
+        """Return what was moved to this share, or away from it."""
+        return shown(-obj.moved or None, obj.invoice.currency)
+
+    @display(description=_("paid"))
+    def paid(self, obj: Any) -> str:
+        """Return what was paid as people read it."""
+        return shown(obj.paid or None, obj.invoice.currency)
+
+    @display(description=_("credited"))
+    def credited(self, obj: Any) -> str:
+        """Return what was credited as people read it."""
+        return shown(obj.credited or None, obj.invoice.currency)
 
     @display(description=_("still due"))
     def left(self, obj: Any) -> str:

@@ -23,6 +23,7 @@ from apps.billing.admin.inlines import (
     IssuedShareInline,
 )
 from apps.billing.admin.languages import LanguageChoiceMixin
+from apps.billing.admin.network import SettlementInline, TransferInline, preview_table
 from apps.billing.admin.reminders import ReminderInline
 from apps.billing.admin.sharing import shares_table
 from apps.billing.models import Invoice, InvoiceShare
@@ -37,10 +38,13 @@ from apps.billing.services import (
     hand_out,
     issue_invoice,
     make_duplicate,
+    move_to_patient,
     send_document,
     update_draft,
 )
+from apps.billing.services.network import preview_network
 from apps.billing.services.reminders import remind
+from apps.billing.services.transfers import is_adjustable
 from apps.core.admin import ServiceModelAdmin, service_action
 from apps.core.storage import attachment
 from apps.directory.models import Practitioner
@@ -83,7 +87,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     search_help_text = _("Number, or name of the patient")
     autocomplete_fields = ("patient",)
     ordering = ("-pk",)
-    actions = ("issue_chosen", "send_chosen", "remind_chosen", "credit_chosen")
+    actions = ("issue_chosen", "send_chosen", "remind_chosen", "adjust_chosen", "credit_chosen")
     fields = ("patient", "practitioner", "language")
     date_hierarchy = None
 
@@ -119,6 +123,19 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         return str(_("Reminder no. %(level)s is queued.") % {"level": reminder.level})
 
     @service_action(
+        _("Move to the patient what the network does not pay"),
+        "billing.add_sharetransfer",
+        reason=True,
+        when=is_adjustable,
+        icon="move_down",
+    )
+    def adjust_chosen(self, request: HttpRequest, obj: Invoice, reason: str) -> str:
+        """Post as the patient's to pay what the network refused, blocked, took back or has not decided yet."""
+        moved = move_to_patient(actor=self.actor(request), invoice=obj, reason=reason, at=timezone.now())
+        amount = shown(sum(transfer.amount for transfer in moved), obj.currency)
+        return str(_("%(amount)s are now the patient's to pay.") % {"amount": amount})
+
+    @service_action(
         _("Credit the whole rest"),
         "billing.credit_invoice",
         reason=True,
@@ -145,7 +162,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Edit the lines of a draft, show those of an issued document."""
         if obj is None or obj.is_draft:
             return (DraftItemInline, DraftShareInline)
-        return (IssuedItemInline, IssuedShareInline, ReminderInline)
+        return (IssuedItemInline, IssuedShareInline, TransferInline, SettlementInline, ReminderInline)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for little; show totals and links once there is something."""
@@ -154,7 +171,9 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         head = ("patient", ("practitioner", "language"))
         sums = (("total", "without_vat", "vat"),)
         if obj.is_draft:
-            shared = ((_("Shares"), {"fields": ("coverage",)}),) if obj.items.exists() else ()
+            obj.network_previews = preview_network(self.actor(request), obj, at=timezone.now())
+            shown_shares = ("network_answer",) if obj.network_previews else ("coverage",)
+            shared = ((_("Shares"), {"fields": shown_shares}),) if obj.items.exists() else ()
             return ((None, {"fields": head}), (_("Totals"), {"fields": sums}), *shared)
         state = (("shown_number", "status", "issued_on"), ("corrects", "reason"), ("file", "pay", "plan"))
         return ((None, {"fields": (*state, *head)}), (_("Totals"), {"fields": sums}))
@@ -171,6 +190,7 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
             "without_vat",
             "vat",
             "coverage",
+            "network_answer",
             "file",
             "pay",
             "plan",
@@ -276,6 +296,11 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Return the lines shared out between their payers, as saved."""
         return shares_table(obj)
 
+    @display(description=_("what the payer network would pay today"))
+    def network_answer(self, obj: Any) -> str:
+        """Return the network's answers for the lines as saved; its issue asks once more."""
+        return preview_table(obj, obj.network_previews) + shares_table(obj, lines=False)
+
     @display(description=_("file"))
     def file(self, obj: Invoice) -> str:
         """Return a link to the file."""
@@ -327,10 +352,12 @@ def said(data: dict[str, Any], currency: str) -> dict[str, Any]:
 
 
 def said_share(row: dict[str, Any], currency: str) -> ShareInput:
-    """Return what a form says of an insurer: exactly so much, a lump sum, else a rate."""
+    """Return what a form says of an insurer: the network's answer, exactly so much, a lump sum, else a rate."""
     part, lump = read(row.get("part") or "", currency), read(row.get("lump") or "", currency)
     rate_bp = read_rate(row.get("rate") or "")
     basis = B.GIVEN if part is not None else B.LUMP if lump is not None else B.RATE
+    if row.get("network"):
+        basis = B.NETWORK
     return ShareInput(
         payer=Payer.INSURER,
         insurer=row["insurer"],

@@ -16,19 +16,19 @@ HEAD = '<th class="px-3 py-1 text-right font-semibold">{}</th>'
 WIDE = '<td class="px-3 py-1">{}</td>'
 
 
-def shares_table(invoice: Invoice) -> SafeString:
-    """Return the table; where the shares were given, only their sums are known."""
+def shares_table(invoice: Invoice, *, lines: bool = True) -> SafeString:
+    """Return the table; where the shares were given, or `lines` are not wanted, only their sums."""
     items = sorted(invoice.items.all(), key=lambda item: item.position)
     shares = sorted(invoice.shares.select_related("insurer"), key=lambda share: share.position)
-    coverage = coverage_of(items, shares)
+    coverage = coverage_of(items, shares) if lines else None
     rows = []
     if coverage is not None:
         for item, line in zip(items, coverage.lines, strict=True):
             amounts = [line.base, item.total_amount, *(part.amount for part in line.parts)]
             rows.append((f"{item.code} {item.label}".strip(), amounts))
-    base = [sum(line.base for line in coverage.lines)] if coverage is not None else [None]
+    base = [sum(line.base for line in coverage.lines)] if coverage is not None else []
     rows.append((_("Total"), [*base, invoice.total_amount, *(share.amount for share in shares)]))
-    heads = [_("Base"), _("Fee"), *(share_label(share) for share in shares)]
+    heads = [*([_("Base")] if base else []), _("Fee"), *(share_label(share) for share in shares)]
     return format_html(
         '<div class="overflow-x-auto"><table class="w-full text-sm">'
         "<thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table></div>",

@@ -10,6 +10,7 @@ from apps.billing.models.payments import AccountUse, Payment, PaymentAllocation
 from apps.billing.models.plans import Instalment, InstalmentPlan
 from apps.billing.models.quotes import Quote, QuoteDecision, QuoteItem
 from apps.billing.models.reminders import DunningPolicy, InvoiceReminder
+from apps.billing.models.settlements import NetworkSettlement, SettlementJob
 from apps.billing.models.training import TrainingSwitch
 from apps.billing.models.transfers import ShareTransfer
 
@@ -27,6 +28,7 @@ __all__ = [
     "InvoiceReminder",
     "InvoiceShare",
     "LedgerRecord",
+    "NetworkSettlement",
     "NumberSeries",
     "Payment",
     "PaymentAllocation",
@@ -34,6 +36,7 @@ __all__ = [
     "QuoteDecision",
     "QuoteItem",
     "RenderJob",
+    "SettlementJob",
     "ShareTransfer",
     "TrainingSwitch",
 ]

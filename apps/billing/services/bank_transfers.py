@@ -21,7 +21,7 @@ from apps.billing.models import (
     PaymentAllocation,
 )
 from apps.billing.models.invoices import Payer
-from apps.billing.services.ledger import append
+from apps.billing.services.ledger import append_all
 from apps.billing.services.payments import (
     NoSuchShare,
     NotPayable,
@@ -112,8 +112,8 @@ def record_transfer(
     rows = [allocated(payment, line, at=at) for payment, line in zip(payments, lines, strict=True)]
     PaymentAllocation.objects.bulk_create([row for part in rows for row in part])
     settle_all(lines)
-    for payment, part in zip(payments, rows, strict=True):
-        append(kind=LedgerRecord.Kind.PAYMENT, row=payment, allocations=part, at=at)
+    linked = [(payment, {"allocations": part}) for payment, part in zip(payments, rows, strict=True)]
+    append_all(kind=LedgerRecord.Kind.PAYMENT, rows=linked, at=at)
     return transfer
 
 

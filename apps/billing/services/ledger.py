@@ -8,7 +8,7 @@ row's own salt. When the law lets the values go, the chain still holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.db.models import Model
 
 from apps.billing.archive.verifier import GENESIS, canonical, link
 from apps.billing.models import Invoice, InvoiceItem, LedgerRecord, Payment
-from apps.billing.services.numbering import next_in_series
+from apps.billing.services.numbering import take_in_series
 from apps.billing.services.signing import sign
 from apps.core.crypto import DecryptionFailed
 from apps.core.models import PracticeModel, new_id
@@ -49,20 +49,39 @@ def append(
     `parts` are the rows written with it: lines and shares of a document, allocations of a payment or credit,
     payments of a deposit. What was practised with in training mode has no place in the chain.
     """
-    if getattr(row, "is_training", False):
-        return None
-    sequence = next_in_series(row.practice_id, CHAIN_SERIES, 0)
+    return next(iter(append_all(kind=kind, rows=[(row, parts)], at=at)), None)
+
+
+def append_all(
+    *,
+    kind: LedgerRecord.Kind,
+    rows: Sequence[tuple[PracticeModel, Mapping[str, Iterable[PracticeModel]]]],
+    at: datetime,
+) -> list[LedgerRecord]:
+    """Add the records of many rows of one practice, each with its parts, in their order; as `append` does.
+
+    Costs the same number of queries however many there are.
+    """
+    real = [(row, parts) for row, parts in rows if not getattr(row, "is_training", False)]
+    if not real:
+        return []
+    practice_id = real[0][0].practice_id
+    if any(row.practice_id != practice_id for row, _parts in real):
+        raise ValueError("a chain is one practice's")
+    first = take_in_series(practice_id, CHAIN_SERIES, 0, len(real))
     previous = GENESIS
-    if sequence > 1:
-        last = LedgerRecord.objects.filter(practice_id=row.practice_id, sequence=sequence - 1)
+    if first > 1:
+        last = LedgerRecord.objects.filter(practice_id=practice_id, sequence=first - 1)
         previous = last.values_list("hash", flat=True).get()
-    record = LedgerRecord(id=new_id(), practice_id=row.practice_id, sequence=sequence, kind=kind)
-    record.object_id, record.previous_hash, record.recorded_at = row.pk, previous, at
-    record.payload = canonical({**payload_of(row, **parts), "record": envelope_of(record)})
-    record.hash = link(previous, record.payload)
-    record.key_id, record.signature = sign(row.practice_id, sequence, record.hash)
-    record.save(force_insert=True)
-    return record
+    records = []
+    for sequence, (row, parts) in enumerate(real, start=first):
+        record = LedgerRecord(id=new_id(), practice_id=practice_id, sequence=sequence, kind=kind)
+        record.object_id, record.previous_hash, record.recorded_at = row.pk, previous, at
+        record.payload = canonical({**payload_of(row, **parts), "record": envelope_of(record)})
+        record.hash = previous = link(previous, record.payload)
+        record.key_id, record.signature = sign(practice_id, sequence, record.hash)
+        records.append(record)
+    return list(LedgerRecord.objects.bulk_create(records))
 
 
 def envelope_of(record: LedgerRecord) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.coverage import TooMuchCovered, cover
@@ -25,6 +26,7 @@ from apps.billing.services.training import is_training
 from apps.core.errors import DomainError
 from apps.core.scope import Viewer
 from apps.directory.models import Insurer
+from apps.insurance.engine.explain import explain
 from apps.insurance.models import Claim, PatientCoverage
 from apps.insurance.services.asking import Asked, AskedLine
 from apps.insurance.services.claims import submit_claim
@@ -52,10 +54,11 @@ class CurrencyMismatch(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the network answers for one line: what the insurer pays, and what nobody may ask of the patient."""
+    """What the network answers for one line: what the insurer pays, what nobody may ask of the patient, and why."""
 
     covered: int = 0
     writeoff: int = 0
+    explanation: str = ""
 
 
 def with_network_amounts(
@@ -81,6 +84,39 @@ def with_network_amounts(
         for at_line, item in enumerate(items):
             before[at_line] += answers[item.pk].covered
     return filled
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What an insurer of the network would answer for a draft's lines today, by line, or why it would not."""
+
+    share: InvoiceShare
+    answers: Mapping[UUID, Answered]
+    refusal: str = ""
+
+
+def preview_network(actor: Viewer, invoice: Invoice, *, at: datetime) -> list[Previewed]:
+    """Ask the network about a stored draft, one insurer after the other, as its issue would; nothing is stored."""
+    items = list(invoice.items.select_related("treatment").order_by("position"))
+    shares = list(invoice.shares.select_related("insurer").order_by("position"))
+    asking = Asking(actor, invoice, items, at, files=False)
+    found: list[Previewed] = []
+    try:
+        before = paid_by_others([as_input(share) for share in shares], items)
+    except SharesDoNotAddUp:
+        return found
+    for share in shares:
+        if share.basis != NETWORK or share.insurer is None:
+            continue
+        try:
+            answers = asking.ask(share.insurer, share.position, before)
+        except DomainError as refusal:
+            found.append(Previewed(share, {}, str(refusal)))
+            continue
+        found.append(Previewed(share, answers))
+        for at_line, item in enumerate(items):
+            before[at_line] += answers[item.pk].covered
+    return found
 
 
 def file_claims(
@@ -130,6 +166,7 @@ class Asking:
         """
         found: Counter[UUID] = Counter()
         borne: Counter[UUID] = Counter()
+        said: dict[UUID, list[str]] = defaultdict(list)
         days: dict[date, list[tuple[InvoiceItem, int]]] = defaultdict(list)
         for item, prior in zip(self.items, before, strict=True):
             if item.code and item.total_amount > prior:
@@ -142,7 +179,11 @@ class Asking:
             for (item, _line), answer in zip(owners, self.answers(asked, position), strict=True):
                 found[item.pk] += answer.covered
                 borne[item.pk] += answer.writeoff
-        return {item.pk: Answered(found[item.pk], borne[item.pk]) for item in self.items}
+                said[item.pk].append(answer.explanation)
+        return {
+            item.pk: Answered(found[item.pk], borne[item.pk], " ".join(dict.fromkeys(said[item.pk])).strip())
+            for item in self.items
+        }
 
     def coverage(self, insurer: Insurer, day: date) -> PatientCoverage:
         """Return the patient's contract with an insurer on a day."""
@@ -178,7 +219,11 @@ class Asking:
             preview = check_eligibility(actor=self.actor, asked=asked, at=self.at).preview
             for sequence in range(len(asked.lines)):
                 line = preview.lines[sequence] if preview is not None else None
-                yield Answered(line.covered, line.writeoff) if line is not None else Answered()
+                if line is None:
+                    yield Answered()
+                    continue
+                why = explain(line, self.invoice.currency, get_language() or "fr")
+                yield Answered(line.covered, line.writeoff, why)
             return
         key = f"invoice:{self.invoice.pk}:{position}:{asked.service_date}"
         claim = submit_claim(actor=self.actor, asked=asked, idempotency_key=key, at=self.at)
@@ -242,6 +287,8 @@ def insurer_of(share: InvoiceShare) -> Insurer:
 
 
 def claims_of(invoice: Invoice) -> Mapping[UUID, Claim]:
-    """Return the claims filed for an invoice, reversals left out, by key."""
-    rows = Claim.objects.filter(source_type=SOURCE, source_id=invoice.pk, reversal_of__isnull=True)
+    """Return the claims filed for an invoice by key, those taken back and what takes them back left out."""
+    rows = Claim.objects.filter(
+        source_type=SOURCE, source_id=invoice.pk, reversal_of__isnull=True, reversal__isnull=True
+    )
     return {claim.pk: claim for claim in rows.order_by("pk")}

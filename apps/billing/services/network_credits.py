@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from apps.billing.models import Invoice
 from apps.billing.services.network import SOURCE
 from apps.core.scope import SystemActor
+from apps.directory.models import Practice
 from apps.insurance.models import Claim, Reconciliation
 from apps.insurance.services.deciding import ClaimReconciled
+from apps.insurance.services.settling import lines_of_sources
 from apps.insurance.services.withdrawing import ReversedBefore, TooLateToVoid, reverse_claim, void_claim
 
 CREDITOR: Final = SystemActor("network-credits")
@@ -41,15 +43,20 @@ def withdraw_claims(claims: Sequence[Claim], reason: str, *, at: datetime) -> No
             continue
 
 
-def reverse_credited(reconciliation: Reconciliation, at: datetime) -> None:
-    """Take back the claims a reconciliation has just paid for invoices that were credited meanwhile."""
-    paid = Claim.objects.filter(
-        reconciliation=reconciliation, status=S.PAID, source_type=SOURCE, reversal_of__isnull=True
-    )
+def reverse_credited(
+    reconciliation: Reconciliation, at: datetime, *, practice: Practice | None = None, most: int | None = None
+) -> int:
+    """Take back the claims a reconciliation has just paid for invoices that were credited meanwhile; return how many."""
+    lines = lines_of_sources(reconciliation, source_type=SOURCE)
+    if practice is not None:
+        lines = lines.filter(provider=practice)
+    paid = Claim.objects.filter(pk__in=lines.values("claim"), status=S.PAID, reversal_of__isnull=True)
     credited = Invoice.objects.filter(pk__in=paid.values("source_id"), status=Invoice.Status.CREDITED)
     # A claim without a decision of its own (taken over from elsewhere) has nothing to be taken back by.
     rows = paid.filter(
         source_id__in=credited.values("pk"), reversal__isnull=True, adjudications__isnull=False
     )
-    for claim in rows.distinct().order_by("pk"):
+    claims = list(rows.distinct().order_by("pk")[:most])
+    for claim in claims:
         reverse_claim(actor=CREDITOR, claim=claim, reason=_("The invoice was credited"), at=at)
+    return len(claims)

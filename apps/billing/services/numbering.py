@@ -7,7 +7,7 @@ same time waits only for the end of this transaction.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -24,18 +24,30 @@ TRAINING: Final = "FORM"
 _NEXT: Final = f"""
     INSERT INTO {NumberSeries._meta.db_table} AS counter
         (id, created_at, updated_at, practice_id, series, year, last_number)
-    VALUES (%s, clock_timestamp(), clock_timestamp(), %s, %s, %s, 1)
+    VALUES (%(id)s, clock_timestamp(), clock_timestamp(), %(practice)s, %(series)s, %(year)s, %(count)s)
     ON CONFLICT ON CONSTRAINT billing_numberseries_unique
-    DO UPDATE SET last_number = counter.last_number + 1, updated_at = clock_timestamp()
+    DO UPDATE SET last_number = counter.last_number + %(count)s, updated_at = clock_timestamp()
     RETURNING last_number
 """  # noqa: S608 - the table's name is the model's own
 
 
 def next_in_series(practice_id: UUID, series: str, year: int) -> int:
     """Return the next number of a series; the counter stays locked until the transaction ends."""
+    return take_in_series(practice_id, series, year, 1)
+
+
+def take_in_series(practice_id: UUID, series: str, year: int, count: int) -> int:
+    """Take the next `count` numbers of a series and return the first of them; locks as `next_in_series` does."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "practice": practice_id,
+        "series": series,
+        "year": year,
+        "count": count,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, [new_id(), practice_id, series, year])
-        return int(cursor.fetchone()[0])
+        cursor.execute(_NEXT, values)
+        return int(cursor.fetchone()[0]) - count + 1
 
 
 def hold_series(practice_id: UUID, series: str, year: int = 0) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from apps.billing.dunning import level_due
+from apps.billing.instalments import owed_since
 from apps.billing.models import (
     BillingDocument,
     DunningPolicy,
@@ -25,7 +26,7 @@ from apps.billing.models import (
 )
 from apps.billing.models.invoices import Payer
 from apps.billing.models.reminders import HOUSE_DAYS
-from apps.billing.plans import Status, plan_on
+from apps.billing.plans import left_of
 from apps.billing.rendering import short
 from apps.billing.services.settlement import REMINDER_CAUSE, locked
 from apps.core.errors import DomainError, InvalidInput
@@ -178,7 +179,8 @@ def send_if_due(*, actor: Viewer, invoice: Invoice, days: Sequence[int], at: dat
 def debt_of(invoice: Invoice, today: date) -> Debt | None:
     """Return what the patient owes of a locked invoice and should have paid; None when there is nothing.
 
-    Only the patient's own share counts, less what stands on their account; a plan that is kept asks for nothing.
+    Only the patient's own share counts, less what stands on their account. Of a plan only what is late counts, from the day
+    it fell due: what is asked for is what the statement shows as due before today.
     """
     if (
         invoice.status not in OPEN
@@ -188,14 +190,14 @@ def debt_of(invoice: Invoice, today: date) -> Debt | None:
     ):
         return None
     shares = invoice.shares.filter(payer=Payer.PATIENT).with_balance()
-    amount = shares.aggregate(due=Sum("balance"))["due"] or 0
-    since, plan = invoice.issued_on, invoice.plans.open().with_details().first()
+    balance = shares.aggregate(due=Sum("balance"))["due"] or 0
+    plan = invoice.plans.open().with_details().first()
+    parts = owed_since(balance, invoice.issued_on, left_of(plan, today))
     if plan is not None:
-        view = plan_on(plan, today)
-        if view.status == Status.CURRENT:
-            return None
-        if view.status == Status.LATE and view.overdue_since is not None:
-            amount, since = view.overdue, view.overdue_since
+        parts = [part for part in parts if part.due_on < today]
+    if not parts:
+        return None
+    amount, since = sum(part.amount for part in parts), min(part.due_on for part in parts)
     payments = Payment.objects.real().filter(patient=invoice.patient_id, payer=Payer.PATIENT)
     amount -= sum(payments.with_unallocated().values_list("unallocated", flat=True))
     return Debt(amount, since, plan) if amount > 0 else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
+from django.db.models import Sum
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +19,7 @@ from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
 from apps.directory.models import Insurer
-from apps.insurance.models import Claim
+from apps.insurance.models import Claim, Dispute
 
 S = Claim.Status
 # What the insurer stands by; the rest of a share waits for a decision, or for the entry that moves it.
@@ -46,16 +48,32 @@ def move_to_patient(
     invoice = locked(invoice)
     shares = shares_of(invoice)
     user = None if isinstance(actor, SystemActor) else actor.id
-    posted = []
-    for share in shares:
-        if share.basis == NETWORK and (insurer is None or share.insurer_id == insurer.pk):
-            excess = min(left_of(share) - stood_by(invoice, share), balance_of(share))
-            if excess > 0:
-                posted.append(post(invoice, share, patient_of(shares), excess, reason, at=at, user=user))
+    posted = [
+        post(invoice, share, patient_of(shares), amount, reason, at=at, user=user)
+        for share, amount in movable(invoice, shares)
+        if insurer is None or share.insurer_id == insurer.pk
+    ]
     if not posted:
         raise NothingToMove
     settle(invoice, at=at)
     return posted
+
+
+def movable(invoice: Invoice, shares: list[InvoiceShare]) -> list[tuple[InvoiceShare, int]]:
+    """Return the network's shares (with their balance) it does not stand by, and how much of each the patient may owe."""
+    found = [
+        (share, min(left_of(share) - stood_by(invoice, share), balance_of(share)))
+        for share in shares
+        if share.basis == NETWORK
+    ]
+    return [(share, amount) for share, amount in found if amount > 0]
+
+
+def is_adjustable(invoice: Invoice) -> bool:
+    """Whether something of an issued invoice can be moved to the patient by a posted entry."""
+    if invoice.is_draft or invoice.is_credit_note or invoice.status == Invoice.Status.CREDITED:
+        return False
+    return bool(movable(invoice, shares_of(invoice)))
 
 
 @service("billing.invoice.follow_claim")
@@ -82,6 +100,18 @@ def follow_claim(*, actor: Viewer, claim: Claim, at: datetime) -> None:
         settle(invoice, at=at)
 
 
+def give_back(invoice: Invoice, insurer_id: UUID, *, at: datetime) -> None:
+    """Move to an insurer's share what it grants beyond it, as far as the patient still owes; the invoice is locked."""
+    shares = shares_of(invoice)
+    for share in shares:
+        if share.basis != NETWORK or share.insurer_id != insurer_id:
+            continue
+        more = min(stood_by(invoice, share) - left_of(share), balance_of(patient_of(shares)))
+        if more > 0:
+            post(invoice, patient_of(shares), share, more, _now("Decision of the insurer"), at=at)
+    settle(invoice, at=at)
+
+
 def on_decision(claim: Claim, at: datetime) -> None:
     """Follow a decision about a claim that was filed for an invoice; called within its transaction."""
     if claim.source_type == SOURCE and claim.reversal_of_id is None:
@@ -89,14 +119,19 @@ def on_decision(claim: Claim, at: datetime) -> None:
 
 
 def stood_by(invoice: Invoice, share: InvoiceShare, *, waiting: bool = False) -> int:
-    """Return what the insurer stands by of its share; `waiting` counts what it still looks at, unless moved away."""
+    """Return what the insurer stands by of its share; `waiting` counts what it still looks at, unless moved away.
+
+    What it took back or gave by the outcome of a dispute counts from the decision on, a claim taken back no more.
+    """
     statuses = STANDING | ({S.PENDING_REVIEW, S.BLOCKED} if waiting and not left_moved(share) else set())
-    claims = claims_of(invoice).values()
-    return sum(
-        claim.covered_amount
-        for claim in claims
+    claims = [
+        claim
+        for claim in claims_of(invoice).values()
         if claim.insurer_id == share.insurer_id and claim.status in statuses
-    )
+    ]
+    decided = Dispute.objects.filter(line__claim__in=claims, outcome_amount__isnull=False)
+    outcomes = decided.aggregate(total=Sum("outcome_amount"))["total"] or 0
+    return sum(claim.covered_amount for claim in claims) + int(outcomes)
 
 
 def left_moved(share: Any) -> bool:

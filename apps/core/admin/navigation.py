@@ -30,6 +30,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             (gettext_noop("Patients"), "groups", "patients", "patient"),
             (gettext_noop("Households"), "family_restroom", "patients", "household"),
+            (gettext_noop("Coverages of patients"), "health_and_safety", "insurance", "patientcoverage"),
             (gettext_noop("Treatments"), "dentistry", "clinical", "treatment"),
         ),
     ),
@@ -40,6 +41,8 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             (gettext_noop("Invoices"), "receipt_long", "billing", "invoice"),
             (gettext_noop("Payments"), "payments", "billing", "payment"),
             (gettext_noop("Insurers' transfers"), "account_balance", "billing", "insurertransfer"),
+            (gettext_noop("Payments through the network"), "sync_alt", "billing", "networksettlement"),
+            (gettext_noop("Transfers between shares"), "move_down", "billing", "sharetransfer"),
             (gettext_noop("Payment reminders"), "mark_email_unread", "billing", "invoicereminder"),
             (gettext_noop("Instalment plans"), "calendar_clock", "billing", "instalmentplan"),
             (gettext_noop("Cheque deposits"), "account_balance", "billing", "deposit"),

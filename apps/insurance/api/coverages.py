@@ -17,9 +17,9 @@ from apps.core.api.pagination import WholePagination
 from apps.core.api.views import BaseViewSet
 from apps.directory.models import Insurer
 from apps.insurance.api.fields import ReachableKeyField
-from apps.insurance.api.people import count_lookup
 from apps.insurance.models import Adherent, Contract, PatientCoverage
 from apps.insurance.services.coverages import change_coverage, link_coverage
+from apps.insurance.services.lookups import count_lookup
 from apps.patients.models import Patient
 
 MOST_RANKS = 20

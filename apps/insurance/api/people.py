@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -16,8 +15,6 @@ from rest_framework.response import Response
 
 from apps.core.access import rows_read
 from apps.core.api.views import BaseViewSet
-from apps.core.errors import DependencyDown
-from apps.core.limits import RateLimited, reserve
 from apps.directory.models import Insurer
 from apps.insurance.api.filters import EXACT_KEYS, AdherentFilter, ContractFilter
 from apps.insurance.api.serializers import (
@@ -34,6 +31,7 @@ from apps.insurance.models import Adherent, Contract, ContractMember
 from apps.insurance.selectors import adherents_for, contracts_for, members_of
 from apps.insurance.services.adherents import change_adherent, register_adherent
 from apps.insurance.services.contracts import change_contract, write_contract
+from apps.insurance.services.lookups import count_lookup
 from apps.insurance.services.members import add_member, change_member
 
 
@@ -62,16 +60,6 @@ class LookedUpViewSet(BaseViewSet):
         """Record whom a practice looked up, before it is told."""
         if self.is_provider and rows:
             rows_read.send(self.caller, rows, self.resolved_as)
-
-
-def count_lookup(caller: Any) -> None:
-    """Refuse (RateLimited) one who tries keys; when Redis is down lookups go on uncounted, as the API does."""
-    try:
-        wait = reserve(f"lookup:{caller.pk}", limit=settings.LOOKUPS_PER_USER_PER_MINUTE, window=60)
-    except DependencyDown:
-        return
-    if wait:
-        raise RateLimited(retry_after=wait)
 
 
 def insurer_of(caller: Any, body: dict[str, Any]) -> Insurer:

@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.directory.models import Insurer
+from apps.directory.models import Insurer, Practice
 from apps.insurance.hooks import reconciliation_paid
 from apps.insurance.models import (
     ClaimReview,
@@ -209,7 +209,7 @@ def debts_taken_over(row: Reconciliation) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """One claim an insurer has paid for, or corrected the payment of."""
+    """One claim an insurer has paid for, or has corrected or taken back the payment of: then `amount` is negative."""
 
     claim_id: UUID
     provider_id: UUID
@@ -218,38 +218,44 @@ class Settled:
     amount: int
 
 
-def settled_sources(reconciliation: Reconciliation, *, source_type: str) -> list[Settled]:
+def lines_of_sources(reconciliation: Reconciliation, *, source_type: str) -> QuerySet[ReconciliationLine]:
+    """Return the lines of the claims made from one kind of object, what takes them back included."""
+    return ReconciliationLine.objects.filter(
+        reconciliation=reconciliation, claim__source_type=source_type, claim__source_id__isnull=False
+    )
+
+
+def settled_sources(
+    reconciliation: Reconciliation, *, source_type: str, provider: Practice | None = None
+) -> list[Settled]:
     """Return what a paid reconciliation settles of the claims made from one kind of object, before retentions.
 
     A line whose money was left out settles nothing; the line that carries it later settles all of it, with the outcome
-    of its dispute. An outcome alone settles itself.
+    of its dispute. An outcome alone settles itself, as does what takes a paid claim back. Three queries, whatever the
+    number of lines; of one provider where it is named.
     """
-    lines = (
-        ReconciliationLine.objects.filter(
-            reconciliation=reconciliation, claim__source_type=source_type, claim__source_id__isnull=False
-        )
-        .exclude(kind=ReconciliationLine.Kind.REVERSAL)
-        .select_related("claim", "carried_from")
-        .order_by("pk")
-    )
+    lines = lines_of_sources(reconciliation, source_type=source_type)
+    if provider is not None:
+        lines = lines.filter(provider=provider)
     left_out = set(
         Dispute.objects.filter(line__reconciliation=reconciliation, withheld_amount__gt=0).values_list(
             "line", flat=True
         )
     )
     carried = {
-        dispute.carried_to_id: dispute
-        for dispute in Dispute.objects.filter(carried_to__reconciliation=reconciliation)
+        line: (withheld, outcome or 0)
+        for line, withheld, outcome in Dispute.objects.filter(
+            carried_to__reconciliation=reconciliation
+        ).values_list("carried_to", "withheld_amount", "outcome_amount")
     }
+    rows = lines.order_by("pk").values_list(
+        "pk", "claim", "provider", "claim__source_id", "claim__currency", "covered", "carried_from__covered"
+    )
     found = []
-    for line in lines:
-        if line.pk in left_out:
+    for pk, claim, practice, source, currency, covered, before in rows:
+        if source is None or pk in left_out:
             continue
-        dispute = carried.get(line.pk)
-        amount = line.covered
-        if dispute is not None:
-            outcome = dispute.outcome_amount or 0
-            amount = line.carried_from.covered + outcome if dispute.withheld_amount else outcome
-        claim = line.claim
-        found.append(Settled(claim.pk, line.provider_id, claim.source_id, claim.currency, int(amount)))
+        withheld, outcome = carried.get(pk, (0, covered))
+        amount = before + outcome if withheld else outcome
+        found.append(Settled(claim, practice, source, currency, int(amount)))
     return found

@@ -130,7 +130,7 @@ class TestCommand:
     def test_says_that_the_books_agree(self, scene) -> None:
         out = StringIO()
         call_command("verify_network", stdout=out)
-        assert "STAR: 12 checks, the books agree" in out.getvalue()
+        assert "STAR: 15 checks, the books agree" in out.getvalue()
 
     def test_fails_and_names_keys(self, scene) -> None:
         corrupt(CORRUPTIONS["balance_is_its_ledger"])

@@ -20,11 +20,11 @@ from apps.directory.models import Insurer
 from apps.insurance import fhir_selectors as selectors
 from apps.insurance.api.fhir.base import ALWAYS, FhirViewSet, Parameter
 from apps.insurance.api.fhir.searching import coded, keys, referred, tokens, unescaped
-from apps.insurance.api.people import count_lookup
 from apps.insurance.fhir import claims, payments, people, responses
 from apps.insurance.fhir.envelopes import searchset
 from apps.insurance.identifiers import identity_index, normalise_identity
 from apps.insurance.models import Adherent, Claim, ContractMember, Reconciliation
+from apps.insurance.services.lookups import count_lookup
 
 VOIDED = Q(reason_code="VOIDED")
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.core.scope import SystemActor
 from apps.directory.models import Insurer
-from apps.insurance.verification import CHECKS, Finding, prove_insurer, verify_insurer
+from apps.insurance.verification import Finding, all_checks, prove_insurer, verify_insurer
 
 ACTOR = SystemActor("verify-network")
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             if options["keep"]:
                 prove_insurer(actor=ACTOR, insurer=insurer, at=timezone.now())
             if not findings:
-                self.stdout.write(f"{insurer.code}: {len(CHECKS) + 1} checks, the books agree")
+                self.stdout.write(f"{insurer.code}: {len(all_checks()) + 1} checks, the books agree")
             for finding in findings:
                 broken += 1
                 self.stdout.write(
