@@ -59,14 +59,15 @@ class Debt(NamedTuple):
 
 
 def receivables(*, viewer: Viewer, practice: Practice, today: date) -> Receivables:
-    """Return what the patients a viewer sees and their insurers owe today; two queries whatever is owed.
+    """Return what the patients a viewer sees and their insurers owe today; three queries whatever is owed.
 
     A patient's debt ages as in their statement (`statements.aging`), an insurer's from the day of issue.
     """
     invoices = Invoice.objects.visible_to(viewer).filter(practice=practice)
     shares = InvoiceShare.objects.owed().filter(invoice__in=invoices).with_balance().filter(balance__gt=0)
     rows = list(shares.select_related("insurer", "invoice__patient"))
-    plans = open_plans(practice, {row.invoice.patient_id for row in rows if row.payer == Payer.PATIENT})
+    patients = {row.invoice.patient_id for row in rows if row.payer == Payer.PATIENT}
+    plans = open_plans(practice, sorted(patients))
     debts = []
     for row in rows:
         invoice, issued_on = row.invoice, row.invoice.issued_on or today

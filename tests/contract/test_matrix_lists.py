@@ -29,6 +29,7 @@ LISTS = {
     "/insurers": ("", "-"),
     "/accounting/fec": ("", "-"),
     "/accounting/journal.csv": ("", "-"),
+    "/accounting/receivables": ("", "-"),
     "/calendar-tokens": ("", "calendar"),
     "/closings": ("", "-"),
     "/training": ("", "-"),

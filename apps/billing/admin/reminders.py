@@ -6,17 +6,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import shown
 from apps.billing.models import DunningPolicy, InvoiceReminder
+from apps.billing.models.invoices import Payer
 from apps.billing.models.reminders import house_days
+from apps.billing.receivables import Receivables, receivables
 from apps.billing.services.reminders import set_dunning
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
+from apps.core.admin.dashboard import admin_page
 from apps.core.admin.forms import RefusableForm
 from apps.core.errors import InvalidInput
+
+COLUMNS = (_("up to 30 days"), _("31 to 60 days"), _("61 to 90 days"), _("more than 90 days"))
+PAGES = {Payer.PATIENT: "patients_patient_change", Payer.INSURER: "directory_insurer_change"}
+BAR, ROW = 420, 30
 
 
 class ReminderInline(ServiceTabularInline):
@@ -36,8 +47,9 @@ class ReminderInline(ServiceTabularInline):
 
 @admin.register(InvoiceReminder)
 class InvoiceReminderAdmin(ServiceModelAdmin):
-    """The log of reminders."""
+    """The log of reminders, and who owes what."""
 
+    list_before_template = "admin/invoicereminder_owed.html"
     list_display = ("queued_at", "number", "patient_name", "level", "channel", "asked", "is_manual")
     list_filter = ("channel", "level")
     list_select_related = ("invoice__patient",)
@@ -46,6 +58,47 @@ class InvoiceReminderAdmin(ServiceModelAdmin):
     ordering = ("-pk",)
     fields = (("number", "patient_name"), ("level", "channel", "asked"), ("queued_at", "is_manual"))
     readonly_fields = ("number", "patient_name", "asked")
+
+    # --- who owes what
+
+    def get_urls(self) -> Any:
+        """Add the page of what is owed."""
+        view = self.admin_site.admin_view(self.receivables_view)
+        return [path("receivables/", view, name="billing_receivables"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the page of what is owed."""
+        answer: HttpResponse = super().changelist_view(
+            request,
+            {**(extra_context or {}), "owed_url": reverse(f"{self.admin_site.name}:billing_receivables")},
+        )
+        return answer
+
+    def receivables_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what patients and insurers owe by age: a bar of each column, and a row per debtor."""
+        actor = self.actor(request)
+        if actor.practice is None or not actor.has_perm("billing.view_invoice"):
+            raise PermissionDenied
+        at = timezone.now()
+        found = receivables(
+            viewer=actor, practice=actor.practice, today=at.astimezone(actor.practice.zone).date()
+        )
+        title = _("Who owes what")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "subtitle": title,
+            "found": found,
+            "kinds": [drawn(found, payer) for payer in (Payer.PATIENT, Payer.INSURER)],
+            "columns": COLUMNS,
+            "back": self.page("changelist"),
+        }
+        return TemplateResponse(request, "admin/billing_receivables.html", context)
+
+    # --- what people read
 
     def object_label(self, obj: InvoiceReminder) -> str:
         """Return number and level."""
@@ -65,6 +118,32 @@ class InvoiceReminderAdmin(ServiceModelAdmin):
     def asked(self, obj: InvoiceReminder) -> str:
         """Return the amount as people read it."""
         return shown(obj.amount, obj.invoice.currency)
+
+
+def drawn(found: Receivables, payer: Payer) -> dict[str, Any]:
+    """Return what one kind of payer owes: its columns with the length of their bars, and its debtors."""
+    ages = found.ages(payer)
+    most = max(*ages, 1)
+    bars = [
+        {
+            "label": label,
+            "amount": shown(amount, found.currency),
+            "width": BAR * amount // most,
+            "y": ROW * row,
+        }
+        for row, (label, amount) in enumerate(zip(COLUMNS, ages, strict=True))
+    ]
+    rows = [
+        {
+            "debtor": debtor,
+            "ages": [shown(amount, found.currency) if amount else "" for amount in debtor.ages],
+            "total": shown(debtor.total, found.currency),
+            "url": admin_page(PAGES[payer], debtor.key),
+        }
+        for debtor in found.debtors
+        if debtor.payer == payer
+    ]
+    return {"payer": payer, "total": shown(sum(ages), found.currency), "bars": bars, "rows": rows}
 
 
 class DunningForm(RefusableForm):

@@ -10,13 +10,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.billing.models import Closing, Deposit, Payment
+from apps.billing.models.invoices import Payer
+from apps.billing.receivables import Debtor, Receivables, receivables
 from apps.billing.services import close_period, record_deposit
 from apps.billing.services.exporting import REPORTS, fec_lines, fec_name, journal_lines, record_export
 from apps.core.api.fields import PracticeTimeField, VisibleKeyField
@@ -157,11 +159,50 @@ class JournalInput(serializers.Serializer[Any]):
     vars()["from"] = serializers.DateField(required=False)
 
 
+class DebtorOutput(serializers.Serializer[Debtor]):
+    """Who owes, how much in how many invoices, and since which day."""
+
+    payer = serializers.ChoiceField(choices=Payer.choices)
+    id = serializers.UUIDField(source="key", help_text="Of the patient or of the insurer.")
+    name = serializers.CharField()
+    invoices = serializers.IntegerField()
+    since = serializers.DateField()
+    ages = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Due for up to 30 days (or not yet), up to 60, up to 90, longer.",
+    )
+    total = serializers.IntegerField()
+
+
+class ReceivablesOutput(serializers.Serializer[Receivables]):
+    """What is owed to the practice today, the largest debts first."""
+
+    on = serializers.DateField()
+    currency = serializers.CharField()
+    patients = serializers.SerializerMethodField()
+    insurers = serializers.SerializerMethodField()
+    debtors = DebtorOutput(many=True)
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_patients(self, found: Receivables) -> list[int]:
+        """Return what patients owe, in the four columns."""
+        return found.ages(Payer.PATIENT)
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_insurers(self, found: Receivables) -> list[int]:
+        """Return what insurers owe, in the four columns."""
+        return found.ages(Payer.INSURER)
+
+
 class AccountingViewSet(BaseViewSet):
-    """The accounts, taken away: ten times an hour at most, each time recorded."""
+    """The accounts: who owes what; and the books, taken away ten times an hour at most, each time recorded."""
 
     queryset = Closing.objects.none()
-    permissions = {"fec": "billing.export_ledger", "journal": "billing.export_ledger"}
+    permissions = {
+        "fec": "billing.export_ledger",
+        "journal": "billing.export_ledger",
+        "receivables": "billing.view_invoice",
+    }
     queries: ClassVar[dict[str, type[serializers.Serializer[Any]]]] = {
         "fec": YearInput,
         "journal": JournalInput,
@@ -170,7 +211,7 @@ class AccountingViewSet(BaseViewSet):
 
     def asked(self) -> dict[str, Any]:
         """Return the validated query; one that nobody knows is refused."""
-        shape = self.queries[self.action](data=self.request.query_params)
+        shape = self.queries.get(self.action, serializers.Serializer)(data=self.request.query_params)
         unknown = set(self.request.query_params) - set(shape.fields)
         if unknown:
             raise InvalidInput(**{name: ["?"] for name in unknown})
@@ -206,6 +247,17 @@ class AccountingViewSet(BaseViewSet):
         record_export(actor=self.caller, practice=practice, what=f"journal {asked['report']}", at=at)
         text = "".join(journal_lines(practice, asked["report"], first, last))
         return self.file(text, f"journal-{asked['report']}.csv", "text/csv; charset=utf-8")
+
+    @extend_schema(responses=ReceivablesOutput)
+    @action(detail=False, methods=["get"])
+    def receivables(self, request: Request) -> Response:
+        """Return what patients and insurers owe, by how long it has been due."""
+        self.asked()
+        practice, at = self.caller.practice, timezone.now()
+        today = at.astimezone(practice.zone).date()
+        return Response(
+            ReceivablesOutput(receivables(viewer=self.caller, practice=practice, today=today)).data
+        )
 
     def file(self, text: str, name: str, kind: str) -> HttpResponse:
         """Answer a file."""
