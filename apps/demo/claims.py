@@ -20,10 +20,11 @@ from apps.core.errors import DomainError
 from apps.demo.houses import DentalHouse
 from apps.directory.models import Insurer
 from apps.insurance.models import Claim, ContractMember
+from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.asking import Asked, AskedLine
 from apps.insurance.services.claims import submit_claim
 from apps.insurance.services.coverages import link_coverage
-from apps.insurance.services.deciding import approve_claim, block_claim, reject_claim, review_claim
+from apps.insurance.services.deciding import block_claim, reject_claim, review_claim
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
 from apps.insurance.services.withdrawing import void_claim

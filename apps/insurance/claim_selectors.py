@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import (
+    CharField,
+    F,
+    IntegerField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Greatest
 
 from apps.core.scope import Viewer
-from apps.insurance.models import Adherent, Claim, ClaimFlag, ClaimItem, ClaimReview, Contract
-from apps.insurance.services.asking import AskedLine
+from apps.insurance.models import (
+    HOLDING,
+    Adherent,
+    Claim,
+    ClaimFlag,
+    ClaimItem,
+    ClaimReview,
+    Contract,
+    PriorAgreement,
+)
 
 
 def claims_for(*, viewer: Viewer) -> QuerySet[Claim]:
@@ -21,11 +41,30 @@ def claims_for(*, viewer: Viewer) -> QuerySet[Claim]:
         .prefetch_related(Prefetch("items", ClaimItem.objects.order_by("sequence")))
         .newest_first()
     )
+    agreements = PriorAgreement.objects.visible_to(viewer).annotate(left=left_of()).order_by("id")
+    rows = rows.prefetch_related(Prefetch("prior_agreements", agreements))
     if viewer.insurer_id is None:
         return rows
     flags = ClaimFlag.objects.visible_to(viewer).order_by("-points", "rule")
     reviews = ClaimReview.objects.visible_to(viewer).order_by("id")
     return rows.prefetch_related(Prefetch("flags", flags), Prefetch("reviews", reviews))
+
+
+def left_of() -> Combinable:
+    """Return the units a prior agreement still covers: those agreed less those held by claims that were filed on it."""
+    held = ClaimItem.objects.filter(
+        Q(preauthorisation=Cast(OuterRef("claim_id"), CharField()))
+        | Q(claim=OuterRef("claim_id")) & ~Q(claim__status=Claim.Status.ELIGIBLE),
+        claim__adherent=OuterRef("claim__adherent_id"),
+        claim__status__in=HOLDING,
+        claim__reversal_of__isnull=True,
+        claim__reversal__isnull=True,
+        code=OuterRef("code"),
+        tooth=OuterRef("tooth"),
+    )
+    units = Cast(KeyTextTransform("quantity_allowed", "explanation"), IntegerField())
+    used = held.order_by().annotate(one=Value(1)).values("one").annotate(units=Sum(units)).values("units")
+    return Greatest(F("quantity") - Coalesce(Subquery(used), 0), 0)
 
 
 def contract_covering(*, adherent: Adherent, day: date) -> Contract | None:
@@ -40,32 +79,3 @@ def contract_covering(*, adherent: Adherent, day: date) -> Contract | None:
         rows.covering(day).first() or rows.filter(start_date__lte=day).first() or rows.first()
     )
     return found
-
-
-def agreed_lines(
-    *, adherent: Adherent, provider_id: UUID | None, lines: Sequence[AskedLine]
-) -> frozenset[int]:
-    """Return which lines, counted from 1, name a prior agreement: a claim of theirs a person of the insurer approved."""
-    named: dict[UUID, list[int]] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            named.setdefault(UUID(line.preauthorisation), []).append(number)
-        except ValueError:
-            continue
-    if not named:
-        return frozenset()
-    approved = ClaimReview.objects.filter(
-        Q(claim__status=Claim.Status.APPROVED) | Q(claim__status=Claim.Status.PAID),
-        claim__in=list(named),
-        claim__adherent=adherent,
-        claim__provider=provider_id,
-        verb=ClaimReview.Verb.APPROVE,
-        is_final=True,
-    )
-    pairs = set(approved.values_list("claim_id", "claim__items__code"))
-    return frozenset(
-        number
-        for key, numbers in named.items()
-        for number in numbers
-        if (key, lines[number - 1].code) in pairs
-    )

@@ -18,6 +18,7 @@ from apps.insurance.models import (
     ContractMember,
     Convention,
     Dispute,
+    PriorAgreement,
     Reconciliation,
     ReconciliationLine,
     ReconciliationProvider,
@@ -48,7 +49,14 @@ def claims_with_lines(*, viewer: Viewer) -> QuerySet[Claim]:
     rows: QuerySet[Claim] = (
         Claim.objects.visible_to(viewer)
         .select_related("contract")
-        .annotate(decided_at=Subquery(decided.values("made_at")[:1]))
+        .annotate(
+            decided_at=Subquery(decided.values("made_at")[:1]),
+            agreed_until=Subquery(
+                PriorAgreement.objects.filter(claim=OuterRef("pk"))
+                .order_by("-valid_until")
+                .values("valid_until")[:1]
+            ),
+        )
         .prefetch_related(
             Prefetch("items", queryset=ClaimItem.objects.order_by("sequence"), to_attr="lines_in_order"),
             Prefetch("reconciliation_lines", queryset=paying, to_attr="paid_by"),

@@ -28,6 +28,8 @@ CLAIM: Final = Table(
         Transition((C.APPROVED,), "void", C.REJECTED, "insurance.void_claim"),
         Transition((C.APPROVED,), "review", C.PENDING_REVIEW, DECIDE),
         Transition((C.PENDING_REVIEW,), "approve", C.APPROVED, DECIDE),
+        # What approving makes of a question: its provider says whether the care was given.
+        Transition((C.PENDING_REVIEW,), "agree", C.ELIGIBLE, DECIDE),
         Transition((C.PENDING_REVIEW,), "reject", C.REJECTED, DECIDE),
         Transition((C.PENDING_REVIEW,), "block", C.BLOCKED, DECIDE),
         Transition((C.BLOCKED,), "review", C.PENDING_REVIEW, "insurance.unblock_claim"),

@@ -26,8 +26,9 @@ from apps.billing.verification import verify_practice
 from apps.core.context import bind
 from apps.core.errors import DomainError, InvalidInput
 from apps.insurance.models import Claim
+from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.coverages import link_coverage
-from apps.insurance.services.deciding import approve_claim, reject_claim, review_claim
+from apps.insurance.services.deciding import reject_claim, review_claim
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
 from tests.cast import CASTING, make_user

@@ -33,8 +33,9 @@ from apps.core.context import bind
 from apps.core.errors import DomainError
 from apps.core.jobs import claim_due, sweep_expired
 from apps.insurance.models import Claim, Contract, ContractBalance
+from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.coverages import link_coverage
-from apps.insurance.services.deciding import approve_claim, review_claim
+from apps.insurance.services.deciding import review_claim
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
 from apps.insurance.verification import verify_insurer

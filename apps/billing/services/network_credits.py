@@ -13,8 +13,8 @@ from apps.billing.services.network import SOURCE
 from apps.core.scope import SystemActor
 from apps.directory.models import Practice
 from apps.insurance.models import Claim, Reconciliation
-from apps.insurance.services.deciding import ClaimReconciled
 from apps.insurance.services.settling import lines_of_sources
+from apps.insurance.services.taking_up import ClaimReconciled
 from apps.insurance.services.withdrawing import ReversedBefore, TooLateToVoid, reverse_claim, void_claim
 
 CREDITOR: Final = SystemActor("network-credits")

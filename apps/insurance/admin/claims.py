@@ -20,13 +20,8 @@ from apps.insurance.admin.balances import balance_bars
 from apps.insurance.fhir.responses import sentence
 from apps.insurance.models import Claim, ClaimReview
 from apps.insurance.rule_names import name_of
-from apps.insurance.services.deciding import (
-    approve_claim,
-    block_claim,
-    reject_claim,
-    review_claim,
-    waiting_approval,
-)
+from apps.insurance.services.approving import approve_claim, waiting_approval
+from apps.insurance.services.deciding import block_claim, reject_claim, review_claim
 from apps.insurance.services.withdrawing import confirm_claim, void_claim
 
 S = Claim.Status
@@ -244,7 +239,7 @@ class ClaimAdmin(ServiceModelAdmin):
         claim = approve_claim(
             actor=self.actor(request), claim=obj, expected_status=obj.status, at=timezone.now()
         )
-        if claim.status == S.APPROVED:
+        if claim.status in {S.APPROVED, S.ELIGIBLE}:
             return str(_("Approved."))
         return str(_("Your approval is noted; a second person must agree."))
 

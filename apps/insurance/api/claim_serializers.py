@@ -16,11 +16,10 @@ from apps.insurance.engine import Adjustment, Step
 from apps.insurance.engine.canonical import from_plain
 from apps.insurance.engine.explain import LANGUAGES, explain_steps
 from apps.insurance.engine.reasons import REASONS
-from apps.insurance.models import Adherent, Claim, ClaimItem, Contract
+from apps.insurance.models import Adherent, Claim, ClaimItem, Contract, PriorAgreement
 from apps.insurance.models.claims import CareType
 from apps.insurance.services.asking import MOST, MOST_LINES
 
-USES = (("claim", _("claim")), ("predetermination", _("question")))
 # What a provider is told of a claim somebody looks at; never why.
 UNDER_WAY = _("Being checked.")
 
@@ -41,12 +40,17 @@ class ClaimItemInput(serializers.Serializer[Any]):
     prescriber = serializers.CharField(max_length=80, required=False, allow_blank=True)
     is_substitutable = serializers.BooleanField(required=False)
     non_substitutable_reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    is_trauma = serializers.BooleanField(required=False)
+    is_trauma = serializers.BooleanField(
+        required=False, help_text="After an accident: does not wait, unless the contract says so."
+    )
     prior_paid = serializers.IntegerField(
         min_value=0, max_value=MOST, required=False, help_text="What an earlier payer gave for the line."
     )
     preauthorisation = serializers.CharField(
-        max_length=40, required=False, allow_blank=True, help_text="Key of the claim that was agreed to."
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        help_text="Key of the question (`use: predetermination`) that was agreed to.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +69,9 @@ class CareInput(serializers.Serializer[Any]):
     service_date = DayField()
     service_end_date = DayField(required=False, allow_null=True, help_text="Last day of a stay, included.")
     is_urgent = serializers.BooleanField(required=False)
+    is_accident = serializers.BooleanField(
+        required=False, help_text="All lines follow an accident (`is_trauma` says it of one)."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Ask for a contract or a person."""
@@ -80,18 +87,27 @@ class ClaimInput(CareInput):
     total_amount = serializers.IntegerField(
         min_value=0, required=False, help_text="Checked where it is given."
     )
-    use = serializers.ChoiceField(choices=USES, required=False)
+    use = serializers.ChoiceField(
+        choices=Claim.Use.choices,
+        required=False,
+        help_text="`predetermination` asks what would be paid, or for prior agreement, before the care.",
+    )
     prescriber = serializers.CharField(max_length=80, required=False, allow_blank=True)
     practitioner_ref = serializers.CharField(max_length=40, required=False, allow_blank=True)
     notes = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     replaces = VisibleKeyField(Claim, required=False, allow_null=True)
+    replaces_claim = VisibleKeyField(
+        Claim, required=False, allow_null=True, help_text="Another name of `replaces`."
+    )
     idempotency_key = serializers.RegexField(
-        r"^[\x21-\x7e]{8,128}$", required=False, help_text="As the header Idempotency-Key, which comes first."
+        r"^[\x21-\x7e]{1,128}$", required=False, help_text="As the header Idempotency-Key, which comes first."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a total that is not the sum of the lines."""
         attrs = super().validate(attrs)
+        named = attrs.pop("replaces_claim", None)
+        attrs["replaces"] = attrs.get("replaces") or named
         total = attrs.pop("total_amount", None)
         if total is not None and total != sum(i["quantity"] * i["unit_price"] for i in attrs["items"]):
             raise serializers.ValidationError({"total_amount": _("This is not the sum of the lines.")})
@@ -190,8 +206,8 @@ class ClaimItemOutput(serializers.ModelSerializer[ClaimItem]):
         fields = (
             "id", "sequence", "code", "label", "category", "quantity", "unit_price", "line_total", "tax_amount",
             "prior_paid", "tooth", "surfaces", "diagnosis", "prescriber", "is_substitutable",
-            "non_substitutable_reason", "allowed_amount", "covered_amount", "copay_amount", "writeoff_amount",
-            "reimbursement_rate_bp", "is_generic", "reason_code", "rule_applied", "explanation",
+            "non_substitutable_reason", "is_trauma", "preauthorisation", "allowed_amount", "covered_amount", "copay_amount",
+            "writeoff_amount", "reimbursement_rate_bp", "is_generic", "reason_code", "rule_applied", "explanation",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -201,6 +217,17 @@ class ClaimItemOutput(serializers.ModelSerializer[ClaimItem]):
         stored = item.explanation
         currency = self.context["currencies"].get(item.claim_id, "TND")
         return explained(item, stored.get("steps", []), stored.get("adjustments", []), currency)
+
+
+class PriorAgreementOutput(serializers.ModelSerializer[PriorAgreement]):
+    """An act that was agreed to before the care: the key to quote is the question's, `left` is what it still covers."""
+
+    left = serializers.IntegerField(read_only=True, min_value=0)
+
+    class Meta:
+        model = PriorAgreement
+        fields = ("code", "tooth", "quantity", "left", "valid_from", "valid_until")
+        read_only_fields = fields
 
 
 class SecondPersonField(serializers.BooleanField):
@@ -229,6 +256,7 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
     bareme_version = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
     message = serializers.SerializerMethodField()
+    prior_agreements = PriorAgreementOutput(many=True, read_only=True)
     items = serializers.SerializerMethodField()
     fraud_flags = FlagOutput(source="flags", many=True, required=False)
     fraud_score = serializers.IntegerField(required=False)
@@ -239,12 +267,12 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
     class Meta:
         model = Claim
         fields = (
-            "id", "type", "status", "decision", "message", "insurer", "insurer_name", "provider", "provider_name",
+            "id", "type", "use", "status", "decision", "message", "insurer", "insurer_name", "provider", "provider_name",
             "adherent", "adherent_name", "contract", "service_date", "service_end_date", "submitted_at", "is_urgent",
             "notes", "prescriber", "practitioner_ref", "validated_at", "paid_at", "currency", "total_amount",
             "tax_amount", "covered_amount", "copay_amount", "writeoff_amount", "reason_code", "bareme_version",
-            "engine_version", "replaces", "reversal_of", "reconciliation", "idempotency_key", "items", "fraud_score",
-            "fraud_flags", "awaits_second_person",
+            "engine_version", "replaces", "reversal_of", "reconciliation", "idempotency_key", "prior_agreements", "items",
+            "fraud_score", "fraud_flags", "awaits_second_person",
         )  # fmt: skip
         read_only_fields = fields
 

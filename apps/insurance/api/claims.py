@@ -32,14 +32,15 @@ from apps.insurance.api.claim_serializers import (
     reason_of,
 )
 from apps.insurance.api.filters import ChoicesFilter
-from apps.insurance.claim_selectors import agreed_lines, claims_for, contract_covering
+from apps.insurance.claim_selectors import claims_for, contract_covering
 from apps.insurance.engine import LineResult, Result
 from apps.insurance.engine.canonical import to_plain
 from apps.insurance.models import Claim
 from apps.insurance.models.claims import CareType
+from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.asking import Asked, AskedLine
 from apps.insurance.services.claims import submit_claim
-from apps.insurance.services.deciding import approve_claim, block_claim, reject_claim, review_claim
+from apps.insurance.services.deciding import block_claim, reject_claim, review_claim
 from apps.insurance.services.eligibility import Eligibility, check_eligibility, nobody
 from apps.insurance.services.withdrawing import confirm_claim, reverse_claim, void_claim
 
@@ -264,7 +265,6 @@ def asked_of(care_type: str, body: dict[str, Any], provider: Any) -> Asked:
         adherent=adherent,
         contract=contract,
         lines=lines,
-        agreed_lines=agreed_lines(adherent=adherent, provider_id=provider.pk, lines=lines),
         **body,
     )
 

@@ -16,7 +16,7 @@ from apps.insurance.engine.terms import BaremeTerms, CareTerms, ContractTerms, I
 from apps.insurance.engine.types import Balances, History, LineResult, Request, Result
 
 # Raised whenever the same input may give another amount; stored with each decision.
-ENGINE_VERSION: Final = "1.0"
+ENGINE_VERSION: Final = "1.1"
 
 # Cuts that make an approval a partial one; an agreed price or a share of the patient's does not.
 _CUT_SHORT: Final = frozenset({"FREQUENCY", "LIMIT_ACT", "LIMIT_CLAIM", "LIMIT_CARE", "LIMIT_ANNUAL"})

@@ -43,7 +43,10 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def from_plain(kind: type[T], plain: Any) -> T:
-    """Read a value of `kind` back from what JSON knows; a field the text lacks keeps its default."""
+    """Read a value of `kind` back from what JSON knows.
+
+    A field the text lacks keeps its default, and one an earlier engine had and this one does not is left out.
+    """
     value: T = _read(kind, plain)
     return value
 
@@ -61,7 +64,7 @@ def _read(kind: Any, plain: Any) -> Any:
         return {key: _read(part, each) for key, each in plain.items()}
     if is_dataclass(kind) or hasattr(kind, "_fields"):
         hints = _hints(kind)
-        return kind(**{name: _read(hints[name], part) for name, part in plain.items()})
+        return kind(**{name: _read(hints[name], part) for name, part in plain.items() if name in hints})
     return date.fromisoformat(plain) if kind is date else plain
 
 

@@ -60,7 +60,9 @@ def _phrase(step: Step, currency: str, language: str) -> str:
     values["before"] = format_number(step.before, currency, language)
     if step.rule.startswith("LIMIT_") and "left" in step.params:
         values["left"] = format_number(step.params["left"], currency, language)
-    return PHRASES[step.rule][language].format_map(_Known(values))
+    # A line that names a prior agreement is told that this one does not do.
+    is_quoted = step.rule == "PREAUTH_MISSING" and "left" in step.params
+    return PHRASES["PREAUTH_SPENT" if is_quoted else step.rule][language].format_map(_Known(values))
 
 
 def _rest(

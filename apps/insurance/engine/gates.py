@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -32,53 +33,51 @@ def all_refusals(
     history: History,
     config: InsurerConfig,
 ) -> list[Refusal]:
-    """Return what each gate that stays shut says, in their order."""
-    said = (
-        _dates(request, config),
-        _provider(request, bareme),
-        _contract(request, contract),
-        _repeated(history),
-    )
-    return [refusal for refusal in said if refusal is not None]
+    """Return everything that keeps a gate shut, in the order of the gates."""
+    return [
+        *_dates(request, config),
+        *_provider(request, bareme),
+        *_contract(request, contract),
+        *_repeated(history),
+    ]
 
 
-def _dates(request: Request, config: InsurerConfig) -> Refusal | None:
+def _dates(request: Request, config: InsurerConfig) -> Iterator[Refusal]:
     """Gate 3: not in the future, not filed too late; a stay counts from its last day."""
     last_day = request.service_end_date or request.service_date
     if last_day > request.today:
-        return "FUTURE_DATE", {"service_date": last_day.isoformat()}
+        yield "FUTURE_DATE", {"service_date": last_day.isoformat()}
     if (request.submitted_on - last_day).days > config.filing_days:
         last_filing = last_day + timedelta(days=config.filing_days)
-        return "LATE_FILING", {"days": config.filing_days, "last_day": last_filing.isoformat()}
-    return None
+        yield "LATE_FILING", {"days": config.filing_days, "last_day": last_filing.isoformat()}
 
 
-def _provider(request: Request, bareme: BaremeTerms | None) -> Refusal | None:
+def _provider(request: Request, bareme: BaremeTerms | None) -> Iterator[Refusal]:
     """Gate 4: an active provider, under a convention with prices on the service date."""
     if not request.provider_is_active:
-        return "PROVIDER_NOT_ELIGIBLE", {}
+        yield "PROVIDER_NOT_ELIGIBLE", {}
     if bareme is None:
-        return "NO_CONVENTION", {"service_date": request.service_date.isoformat()}
-    return None
+        yield "NO_CONVENTION", {"service_date": request.service_date.isoformat()}
 
 
-def _contract(request: Request, contract: ContractTerms | None) -> Refusal | None:
+def _contract(request: Request, contract: ContractTerms | None) -> Iterator[Refusal]:
     """Gate 5: the person's own contract, running and neither suspended nor cancelled on the service date."""
     if contract is None or not contract.is_member:
-        return "IDENTITY_UNKNOWN", {}
+        yield "IDENTITY_UNKNOWN", {}
+        return
     day = request.service_date
     first = max(contract.start_date, contract.joined_on)
     last = contract.end_date if contract.left_on is None else min(contract.end_date, contract.left_on)
     if day < first:
-        return "BEFORE_CONTRACT", {"first_day": first.isoformat()}
+        yield "BEFORE_CONTRACT", {"first_day": first.isoformat()}
     if day > last:
-        return "AFTER_CONTRACT", {"last_day": last.isoformat()}
+        yield "AFTER_CONTRACT", {"last_day": last.isoformat()}
     status = contract.status_on(day)
     if status in ("suspended", "cancelled"):
-        return status.upper(), {}
-    return None
+        yield status.upper(), {}
 
 
-def _repeated(history: History) -> Refusal | None:
+def _repeated(history: History) -> Iterator[Refusal]:
     """Gate 6: the same claim is alive already."""
-    return ("DUPLICATE", {"claim": history.duplicate_of}) if history.duplicate_of else None
+    if history.duplicate_of:
+        yield "DUPLICATE", {"claim": history.duplicate_of}

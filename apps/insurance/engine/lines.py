@@ -35,7 +35,9 @@ class Draft:
         "amount",
         "association_bp",
         "ceiling",
+        "exemption",
         "frequency",
+        "insisted",
         "is_known",
         "line",
         "quantity",
@@ -56,7 +58,9 @@ class Draft:
         self.ceiling = self.unit = line.unit_price
         self.association_bp = 10_000
         self.allowed = self.amount = 0
+        self.exemption: Params | None = None
         self.frequency: Params | None = None
+        self.insisted: Params | None = None
         self.reason = ""
         self.review = ""
         self.steps: list[Step] = []
@@ -79,10 +83,20 @@ class Case:
     history: History
     had_today: set[tuple[str, str]] = field(default_factory=set)
     granted: dict[str, int] = field(default_factory=dict)
+    drawn: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         day = self.request.service_date
-        self.had_today = {(past.code, past.tooth) for past in self.history.lines if past.service_date == day}
+        for past in self.history.lines:
+            if past.service_date == day:
+                self.had_today.add((past.code, past.tooth))
+            self.draw(past.agreement, past.code, past.tooth, past.quantity)
+
+    def draw(self, agreement: str, code: str, tooth: str, quantity: int) -> None:
+        """Count units given on a prior agreement."""
+        if agreement:
+            key = (agreement, code, tooth)
+            self.drawn[key] = self.drawn.get(key, 0) + quantity
 
 
 def admit(case: Case, drafts: list[Draft]) -> None:
@@ -139,9 +153,15 @@ def _not_covered(case: Case, draft: Draft) -> Params | None:
 
 
 def _waiting(case: Case, draft: Draft) -> Params | None:
-    """Rule 4: the waiting period is over."""
+    """Rule 4: the waiting period is over, or the care follows an accident that does not wait."""
     first = case.contract.first_payable_day(case.request.type)
-    return None if case.request.service_date >= first else {"first_day": first.isoformat()}
+    if case.request.service_date >= first:
+        return None
+    params = {"first_day": first.isoformat()}
+    if draft.line.is_accident and case.care.accident_exempt:
+        draft.exemption = params
+        return None
+    return params
 
 
 def _not_priced(case: Case, draft: Draft) -> Params | None:
@@ -199,12 +219,14 @@ def _set_price(case: Case, draft: Draft) -> None:
     draft.unit = draft.ceiling
     if not act.generic_group or act.is_generic or case.care.brand_policy != "reference_price":
         return
+    reference = case.bareme.reference_prices.get(act.generic_group)
+    if reference is None or reference >= draft.ceiling:
+        return
     # A brand stays at its own price only if a prescriber said so and why.
     if not line.is_substitutable and line.prescriber and line.non_substitutable_reason:
-        return
-    reference = case.bareme.reference_prices.get(act.generic_group)
-    if reference is not None:
-        draft.unit = min(draft.ceiling, reference)
+        draft.insisted = {"group": act.generic_group, "price": reference}
+    else:
+        draft.unit = reference
 
 
 def _part_incompatible(case: Case, standing: list[Draft]) -> None:
@@ -257,11 +279,16 @@ def _associate(bareme: BaremeTerms, draft: Draft, rival: str) -> bool:
 
 
 def _ask_authorisation(case: Case, draft: Draft) -> None:
-    """Rule 9: a dear act needs prior agreement; an urgent one is paid and looked at afterwards."""
-    above = case.care.preauth_above
-    if above is None or draft.allowed <= above or draft.line.is_preauthorised:
-        return
-    if case.request.is_urgent:
+    """Rule 9: a dear act needs prior agreement; an urgent one is paid and looked at afterwards.
+
+    An agreement is given for so many units; what was had on it before, in this claim too, is no longer left of it.
+    """
+    line, above = draft.line, case.care.preauth_above
+    left = line.agreed_quantity - case.drawn.get((line.agreement, line.code, line.tooth), 0)
+    is_agreed = draft.quantity <= left
+    if above is None or draft.allowed <= above or is_agreed:
+        case.draw(line.agreement, line.code, line.tooth, draft.quantity)
+    elif case.request.is_urgent:
         draft.review = "PREAUTH_URGENT"
     else:
-        draft.stop("PREAUTH_MISSING", {"above": above})
+        draft.stop("PREAUTH_MISSING", {"above": above, **({"left": max(0, left)} if line.agreement else {})})

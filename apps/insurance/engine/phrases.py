@@ -42,6 +42,11 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "reference price of the generic {price} (instead of {asked})",
         "السعر المرجعي للدواء الجنيس {price} (عوضا عن {asked})",
     ),
+    "NON_SUBSTITUTABLE": _words(
+        "non substituable sur prescription, prix de référence {price} écarté",
+        "not to be substituted by prescription, reference price {price} set aside",
+        "غير قابل للاستبدال حسب الوصفة، دون اعتبار السعر المرجعي {price}",
+    ),
     "BUNDLED": _words(
         "acte associé retenu à {share_bp} = {after}",
         "associated act counted at {share_bp} = {after}",
@@ -97,6 +102,11 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "yearly ceiling of the contract, left {left}",
         "السقف السنوي للعقد، المتبقي {left}",
     ),
+    "ACCIDENT": _words(
+        "suite d’accident, sans délai de carence",
+        "after an accident, no waiting period",
+        "إثر حادث، دون فترة انتظار",
+    ),
     "TAX": _words("taxe {after}", "tax {after}", "أداء {after}"),
     # Lines refused or cut short.
     "FREQUENCY": _words(
@@ -138,6 +148,11 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "accord préalable requis au-delà de {above}",
         "prior agreement required above {above}",
         "موافقة مسبقة مطلوبة فوق {above}",
+    ),
+    "PREAUTH_SPENT": _words(
+        "accord préalable requis au-delà de {above}, l’accord cité ne couvre pas cette ligne",
+        "prior agreement required above {above}, the one quoted does not cover this line",
+        "موافقة مسبقة مطلوبة فوق {above}، والموافقة المذكورة لا تشمل هذا السطر",
     ),
     "TOOTH_ABSENT": _words("dent absente", "absent tooth", "سن مفقودة"),
     # Claims refused as a whole.

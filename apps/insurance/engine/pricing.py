@@ -20,6 +20,8 @@ def price(case: Case, draft: Draft, purse: Purse) -> LineResult:
     """Return the price of an admitted line and take it out of the purse."""
     tax_bp = draft.act.tax_bp if case.care.tax_reimbursed else 0
     draft.amount = _with_tax(draft.line.total, tax_bp)
+    if draft.exemption is not None:
+        draft.steps.append(Step("ACCIDENT", draft.amount, draft.amount, draft.exemption))
     _eligible(draft, tax_bp)
     eligible = draft.amount
     deductible = _base_deductible_rate(case, draft, purse, tax_bp)
@@ -51,6 +53,8 @@ def _eligible(draft: Draft, tax_bp: int) -> None:
     if draft.ceiling < line.unit_price:
         asked = {"asked": line.unit_price, "price": draft.ceiling}
         _cut(draft, "PRICE_CEILING", _with_tax(quantity * draft.ceiling, tax_bp), asked)
+    if draft.insisted is not None:
+        draft.steps.append(Step("NON_SUBSTITUTABLE", draft.amount, draft.amount, draft.insisted))
     if draft.unit < draft.ceiling:
         params: dict[str, Any] = {
             "asked": draft.ceiling,
@@ -108,9 +112,8 @@ def _prior_payer(case: Case, draft: Draft, eligible: int) -> None:
     of_base_bp = care.of_base_bp if draft.terms.of_base_bp is None else draft.terms.of_base_bp
     if of_base_bp is None:
         asked = draft.steps[0].before
-        written_off = sum(
-            step.before - step.after for step in draft.steps if bearer(case, step.rule).is_written_off
-        )
+        cuts = [step for step in draft.steps if step.after < step.before]
+        written_off = sum(cut.before - cut.after for cut in cuts if bearer(case, cut.rule).is_written_off)
         most = asked - written_off - prior
     elif care.prior_included:
         most = draft.amount - prior

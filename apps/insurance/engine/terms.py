@@ -34,7 +34,10 @@ class ActTerms:
 
 @dataclass(frozen=True, slots=True)
 class CareTerms:
-    """What a contract says about one care type; rates in basis points, amounts in minor units."""
+    """What a contract says about one care type; rates in basis points, amounts in minor units.
+
+    `accident_exempt`: care after an accident does not wait.
+    """
 
     rate_bp: int
     generic_rate_bp: int | None = None
@@ -46,6 +49,7 @@ class CareTerms:
     claim_cap: int | None = None
     annual_sublimit: int | None = None
     waiting_days: int | None = None
+    accident_exempt: bool = True
     preauth_above: int | None = None
     of_base_bp: int | None = None
     prior_included: bool = True
@@ -71,7 +75,7 @@ _ACT_KEYS: Final = tuple(ActTerms.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """What a contract does not pay; every condition given must hold, through `until_date`."""
+    """What a contract does not pay; every condition given must hold, through `until_date`, in either case of letters."""
 
     code: str = ""
     prefix: str = ""
@@ -97,11 +101,12 @@ class Exclusion:
             return False
         if not (self.code or self.prefix or self.care_type or self.diagnosis_prefix):
             return False
+        code = line.code.upper()
         return (
-            (not self.code or line.code == self.code)
-            and line.code.startswith(self.prefix)
+            (not self.code or code == self.code.upper())
+            and code.startswith(self.prefix.upper())
             and (not self.care_type or care_type == self.care_type)
-            and line.diagnosis.startswith(self.diagnosis_prefix)
+            and line.diagnosis.upper().startswith(self.diagnosis_prefix.upper())
         )
 
 

@@ -13,7 +13,11 @@ ALL_CARE = "*"
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One act or product as the provider asks for it; amounts in minor units."""
+    """One act or product as the provider asks for it; amounts in minor units.
+
+    `agreement` is the prior agreement the line names, `agreed_quantity` how many units of this act it was given for
+    to this person, provider and tooth on this day: 0 where it does not hold.
+    """
 
     sequence: int
     code: str
@@ -25,7 +29,9 @@ class RequestLine:
     is_substitutable: bool = True
     non_substitutable_reason: str = ""
     prior_paid: int = 0
-    is_preauthorised: bool = False
+    is_accident: bool = False
+    agreement: str = ""
+    agreed_quantity: int = 0
 
     @property
     def total(self) -> int:
@@ -54,13 +60,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PastLine:
-    """A line the adherent already has in another claim that holds its amount, any provider."""
+    """A line the adherent already has in another claim that holds its amount, any provider.
+
+    `agreement` is the prior agreement it was given on; a question that was confirmed was given on its own.
+    """
 
     claim_id: str
     code: str
     service_date: date
     quantity: int
     tooth: str = ""
+    agreement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class Balances:
 
 
 class Step(NamedTuple):
-    """One binding rule: the amount under consideration before and after it, and what it looked at."""
+    """One rule that had a word: the amount under consideration before and after it, and what it looked at."""
 
     rule: str
     before: int

@@ -68,8 +68,14 @@ def kind_of(row: Claim) -> dict[str, Any]:
     return {
         "type": concept(CLAIM_TYPE, CLAIM_TYPES[row.type]),
         "subType": concept(CARE_TYPE, row.type),
-        "use": "predetermination" if row.status == Claim.Status.ELIGIBLE else "claim",
+        "use": "predetermination" if is_question(row) else "claim",
     }
+
+
+def is_question(row: Claim) -> bool:
+    """Whether it asks and does not claim: a question whose care was confirmed has become a claim."""
+    is_confirmed = row.status in {Claim.Status.APPROVED, Claim.Status.PAID}
+    return row.use == Claim.Use.PREDETERMINATION and not is_confirmed
 
 
 def status_of(row: Claim) -> str:

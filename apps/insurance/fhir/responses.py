@@ -25,6 +25,7 @@ from apps.insurance.fhir.parts import (
     identifier,
     instant,
     money,
+    period,
     reason,
     reference,
 )
@@ -57,7 +58,8 @@ def claim_response(
 
     They come with their reconciliation, their provider's retentions and `withheld`, what was disputed and left out.
 
-    `row` carries `decided_at`, the moment of the last decision, where one was taken.
+    `row` carries `decided_at`, the moment of the last decision, where one was taken, and `agreed_until`, the last day of
+    what was agreed to before the care, where it was.
     """
     found: dict[str, Any] = {
         "resourceType": "ClaimResponse",
@@ -94,6 +96,9 @@ def claim_response(
                 "amount": money(0, row.currency),
             }
         ]
+    if until := getattr(row, "agreed_until", None):
+        found["preAuthRef"] = str(row.pk)
+        found["preAuthPeriod"] = period(row.service_date, until)
     if row.status == S.PAID and paid_by:
         found["payment"] = payment(row, paid_by)
     return found

@@ -9,6 +9,7 @@ from apps.insurance.models.decisions import ClaimAdjudication, ClaimReview
 from apps.insurance.models.disputes import Dispute, Retention
 from apps.insurance.models.flags import ClaimFlag
 from apps.insurance.models.jobs import NetworkProof, ReconciliationJob
+from apps.insurance.models.prior_agreements import PriorAgreement
 from apps.insurance.models.reconciliations import (
     Reconciliation,
     ReconciliationLine,
@@ -35,6 +36,7 @@ __all__ = [
     "Gender",
     "NetworkProof",
     "PatientCoverage",
+    "PriorAgreement",
     "Reconciliation",
     "ReconciliationJob",
     "ReconciliationLine",

@@ -57,6 +57,10 @@ class Claim(BaseModel):
         REJECTED = "rejected", _("rejected")
         PAID = "paid", _("paid")
 
+    class Use(models.TextChoices):
+        CLAIM = "claim", _("claim")
+        PREDETERMINATION = "predetermination", _("question")
+
     insurer = models.ForeignKey(
         Insurer,
         verbose_name=_("insurer"),
@@ -97,6 +101,13 @@ class Claim(BaseModel):
         db_index=False,
     )
     type = models.CharField(_("kind of care"), max_length=15, choices=CareType)
+    use = models.CharField(
+        _("asked as"),
+        max_length=16,
+        choices=Use,
+        default=Use.CLAIM,
+        help_text=_("A question asks what would be paid, or for prior agreement, before the care."),
+    )
     service_date = models.DateField(_("day of care"))
     service_end_date = models.DateField(_("last day of care"), null=True, blank=True)
     submitted_at = models.DateTimeField(_("submitted"))
@@ -179,7 +190,7 @@ class Claim(BaseModel):
     )
 
     audit_clear = frozenset(
-        "type service_date service_end_date submitted_at is_urgent status validated_at paid_at currency total_amount "
+        "type use service_date service_end_date submitted_at is_urgent status validated_at paid_at currency total_amount "
         "covered_amount copay_amount writeoff_amount tax_amount reason_code fraud_score engine_version rules_version "
         "inputs_sha256 source_type source_id".split()
     )

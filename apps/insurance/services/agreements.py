@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -27,13 +27,19 @@ from apps.insurance.services.periods import period_of
 _KEPT: Final = 64
 _prices: OrderedDict[UUID, BaremeTerms] = OrderedDict()
 
-# The answer to a key that was used, and the prices in force on a day; a list this process has parsed is not sent again.
+# The answer to a key that was used, the prices in force on a day (a list this process has parsed is not sent again), and
+# what was agreed beforehand for this person, provider and day under the questions a claim names.
 _AGREED: Final = """
 SELECT known.id, known.body_sha256, c.id, c.start_date, c.excess_liability, b.id, b.version,
        CASE WHEN b.id = ANY(%(kept)s::uuid[]) THEN NULL ELSE b.content END,
        (SELECT count(*) FROM insurance_contractmember m
         WHERE m.contract_id = %(contract)s AND %(counts)s AND m.relation = ANY(%(dependants)s)
-          AND m.joined_on <= %(since)s AND (m.left_on IS NULL OR m.left_on >= %(since)s))
+          AND m.joined_on <= %(since)s AND (m.left_on IS NULL OR m.left_on >= %(since)s)),
+       (SELECT json_agg(json_build_array(p.claim_id, p.code, p.tooth, p.quantity))
+        FROM insurance_prioragreement p JOIN insurance_claim q ON q.id = p.claim_id
+        WHERE p.claim_id = ANY(%(quoted)s::uuid[]) AND p.insurer_id = %(insurer)s AND p.provider_id = %(provider)s
+          AND q.adherent_id = %(adherent)s AND q.contract_id = %(contract)s
+          AND p.valid_from <= %(day)s AND p.valid_until >= %(day)s)
 FROM (SELECT 1) AS one
 LEFT JOIN insurance_claim known ON known.provider_id = %(provider)s AND known.idempotency_key = %(key)s
 LEFT JOIN insurance_convention c ON c.insurer_id = %(insurer)s AND c.practice_id = %(provider)s AND c.is_active
@@ -43,9 +49,21 @@ LEFT JOIN insurance_bareme b ON b.convention_id = c.id
 """
 
 
+class Prior(NamedTuple):
+    """Units of an act that were agreed to before the care, under the key of the question."""
+
+    key: str
+    code: str
+    tooth: str
+    quantity: int
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a claim is priced by; `known` is the claim an idempotency key made before, with its body's hash."""
+    """What a claim is priced by; `known` is the claim an idempotency key made before, with its body's hash.
+
+    `prior` are the prior agreements that hold among those the claim names.
+    """
 
     contract: ContractTerms | None
     member: ContractMember | None
@@ -53,6 +71,7 @@ class Agreement:
     bareme_id: UUID | None
     convention_start: date | None
     known: tuple[UUID, str] | None = None
+    prior: tuple[Prior, ...] = ()
 
     def priced_for(self, codes: Collection[str]) -> BaremeTerms | None:
         """Return the prices of these codes alone."""
@@ -67,8 +86,9 @@ def load_agreement(
     adherent_id: UUID,
     day: date,
     key: str = "",
+    quoted: Collection[str] = (),
 ) -> Agreement:
-    """Read what applies to a person's care by a provider on a day."""
+    """Read what applies to a person's care by a provider on a day; `quoted` are keys of questions the lines name."""
     since = day if contract is None else period_of(contract, insurer, day)[0]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,6 +99,8 @@ def load_agreement(
                 "counts": contract is not None and bool(contract.limit_by_dependants),
                 "dependants": [relation.value for relation in DEPENDANTS],
                 "since": since,
+                "quoted": list(quoted),
+                "adherent": adherent_id,
                 "provider": provider.pk,
                 "key": key,
                 "insurer": insurer.pk,
@@ -86,14 +108,22 @@ def load_agreement(
             },
         )
         row = cursor.fetchone()
-    known, body, convention, start, liability, bareme_id, version, content, dependants = row
+    known, body, convention, start, liability, bareme_id, version, content, dependants, prior = row
     bareme = None
     if convention is not None:
         bareme = _bareme(insurer, bareme_id, version, content, liability)
     terms, member = None, None
     if contract is not None:
         terms, member = contract_terms(contract, adherent_id, day, dependants)
-    return Agreement(terms, member, bareme, bareme_id, start, (known, body) if known is not None else None)
+    return Agreement(
+        terms,
+        member,
+        bareme,
+        bareme_id,
+        start,
+        (known, body) if known is not None else None,
+        tuple(Prior(*row) for row in prior or ()),
+    )
 
 
 def _bareme(

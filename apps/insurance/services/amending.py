@@ -55,12 +55,17 @@ class Amended:
 
 
 def amend(
-    items: Sequence[ClaimItem], amounts: Mapping[UUID, int], *, reason: str, may_raise: bool
+    items: Sequence[ClaimItem],
+    amounts: Mapping[UUID, int],
+    *,
+    reason: str,
+    engine: Mapping[int, int] | None,
 ) -> Amended:
     """Set covered amounts on the rows of lines; the caller saves them.
 
-    Refuses (InvalidInput) lines of another claim, a change without a reason, and an amount above what the line allows;
-    (PermissionRefused) to raise one without being an insurer_admin.
+    `engine` holds the engine's amounts by line where the person may not go above them. Refuses (InvalidInput) lines of
+    another claim, a change without a reason, and an amount above what the line allows; (PermissionRefused) one raised
+    above the engine's.
     """
     by_key = {item.pk: item for item in items}
     if set(amounts) - set(by_key):
@@ -73,7 +78,7 @@ def amend(
         item = by_key[key]
         if not 0 <= amount <= most_of(item):
             raise InvalidInput(items=[_("At most the eligible amount of the line can be covered.")])
-        if amount > item.covered_amount and not may_raise:
+        if engine is not None and amount > max(item.covered_amount, engine[item.sequence]):
             raise PermissionRefused
         delta += amount - item.covered_amount
         set_amount(item, amount)

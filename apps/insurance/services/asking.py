@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -16,6 +18,7 @@ from apps.core.errors import InvalidInput
 from apps.directory.models import Insurer, Practice
 from apps.insurance.engine import BaremeTerms, Request, RequestLine
 from apps.insurance.models import Adherent, Claim, ClaimItem, Contract
+from apps.insurance.services.agreements import Prior
 
 MOST_LINES: Final = 200
 # Amounts are stored in 64 bits; a line beyond this is a slip of the keyboard in any currency.
@@ -43,7 +46,10 @@ class AskedLine:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A claim before it is decided; `is_predetermination` asks what would be paid and holds it."""
+    """A claim before it is decided; `is_predetermination` asks what would be paid and holds it.
+
+    `is_accident` says of all lines that they follow an accident.
+    """
 
     type: str
     provider: Practice
@@ -53,6 +59,7 @@ class Asked:
     lines: tuple[AskedLine, ...]
     service_end_date: date | None = None
     is_urgent: bool = False
+    is_accident: bool = False
     is_predetermination: bool = False
     notes: str = ""
     prescriber: str = ""
@@ -60,7 +67,12 @@ class Asked:
     replaces: Claim | None = None
     source_type: str = ""
     source_id: UUID | None = None
-    agreed_lines: frozenset[int] = frozenset()
+
+    @property
+    def quoted(self) -> tuple[str, ...]:
+        """The keys of the prior agreements the lines name, each once; what is no key names nothing."""
+        keys = dict.fromkeys(agreement_key(line) for line in self.lines if line.preauthorisation)
+        return tuple(key for key in keys if key)
 
     @property
     def own_contract(self) -> Contract | None:
@@ -87,7 +99,7 @@ class Asked:
             "adherent": self.adherent.pk,
             "contract": None if self.contract is None else self.contract.pk,
             "dates": [self.service_date, self.service_end_date],
-            "flags": [self.is_urgent, self.is_predetermination],
+            "flags": [self.is_urgent, self.is_predetermination, self.is_accident],
             "texts": [self.notes, self.prescriber, self.practitioner_ref],
             "replaces": None if self.replaces is None else self.replaces.pk,
             "source": [self.source_type, self.source_id],
@@ -115,6 +127,14 @@ def check_shape(asked: Asked) -> None:
             raise InvalidInput(items=[_("Line %(n)s: more was paid before than is asked.") % {"n": number}])
 
 
+def agreement_key(line: AskedLine) -> str:
+    """Return the key a line quotes, as it is written everywhere; empty if it is none."""
+    try:
+        return str(UUID(line.preauthorisation))
+    except ValueError:
+        return ""
+
+
 def fingerprint_of(asked: Asked) -> str:
     """Return what two claims for the same care share, whatever their keys; a correction has its own."""
     lines = sorted([line.code, line.tooth, line.quantity, line.unit_price] for line in asked.lines)
@@ -130,8 +150,12 @@ def fingerprint_of(asked: Asked) -> str:
 
 
 def salt_of(asked: Asked) -> str:
-    """Return what tells a correction from the claim it replaces, which may have been paid and taken back."""
-    return "" if asked.replaces is None else asked.replaces.pk.hex
+    """Return what tells a correction from the claim it replaces, if that one was paid and taken back.
+
+    A rejected claim stands in nobody's way: its correction is told from others by what it asks.
+    """
+    replaced = asked.replaces
+    return replaced.pk.hex if replaced is not None and replaced.status == Claim.Status.PAID else ""
 
 
 def items_of(claim: Claim, asked: Asked, bareme: BaremeTerms | None) -> list[ClaimItem]:
@@ -154,11 +178,19 @@ def items_of(claim: Claim, asked: Asked, bareme: BaremeTerms | None) -> list[Cla
                 **{name: getattr(line, name) for name in AskedLine.__slots__},
             )
         )
+        items[-1].preauthorisation = agreement_key(line) or line.preauthorisation
+        items[-1].is_trauma = line.is_trauma or asked.is_accident
     return items
 
 
-def request_of(asked: Asked, *, filed: date, today: date) -> Request:
-    """Return the engine's view of a claim: no name, no number of a person, keys only."""
+def request_of(asked: Asked, *, filed: date, today: date, prior: Collection[Prior] = ()) -> Request:
+    """Return the engine's view of a claim: no name, no number of a person, keys only.
+
+    `prior` are the prior agreements that hold among those the lines name.
+    """
+    agreed: Counter[tuple[str, str, str]] = Counter()
+    for agreement in prior:
+        agreed[agreement.key, agreement.code, agreement.tooth] += agreement.quantity
     return Request(
         type=asked.type,
         insurer_id=str(asked.insurer.pk),
@@ -185,7 +217,9 @@ def request_of(asked: Asked, *, filed: date, today: date) -> Request:
                 is_substitutable=line.is_substitutable,
                 non_substitutable_reason=line.non_substitutable_reason,
                 prior_paid=line.prior_paid,
-                is_preauthorised=sequence in asked.agreed_lines,
+                is_accident=line.is_trauma or asked.is_accident,
+                agreement=agreement_key(line) or line.preauthorisation,
+                agreed_quantity=agreed[agreement_key(line), line.code, line.tooth],
             )
             for sequence, line in enumerate(asked.lines, 1)
         ),

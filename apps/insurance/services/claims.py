@@ -15,10 +15,9 @@ from typing import Final, ParamSpec
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError
-from django.utils.translation import gettext_lazy as _
 
 from apps.core import changes
-from apps.core.errors import DomainError, InvalidInput, PermissionRefused
+from apps.core.errors import PermissionRefused
 from apps.core.idempotency import KeyReused
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
@@ -35,6 +34,8 @@ from apps.insurance.services.balances import NOTHING_HELD, book, lock_balances
 from apps.insurance.services.decisions import Inputs, decision_of, store_result
 from apps.insurance.services.guards import today_at
 from apps.insurance.services.histories import read_history
+from apps.insurance.services.prior_agreements import close_questions
+from apps.insurance.services.replacing import refuse_replacement
 from apps.insurance.states import CLAIM
 
 P = ParamSpec("P")
@@ -47,8 +48,6 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "laboratory": (Practice.Kind.LABORATORY, Practice.Kind.CLINIC),
     "dental": (Practice.Kind.DENTAL,),
 }
-# A corrected claim names the one it replaces; a fourth correction is a matter for people.
-MOST_REPLACEMENTS: Final = 3
 _VERBS: Final = {
     Claim.Status.ELIGIBLE.value: "hold",
     Claim.Status.APPROVED.value: "accept",
@@ -73,22 +72,14 @@ ANSWERED: Final = (
 )
 
 INITIAL: Final = ClaimAdjudication.Kind.INITIAL.value
-FINGERPRINT: Final = "insurance_claim_fingerprint_unique"
 _RACES: Final = frozenset(
     {
         "insurance_claim_key_unique",
-        FINGERPRINT,
+        "insurance_claim_fingerprint_unique",
         "insurance_balance_within_limit",
         "insurance_claim_bareme_in_force",
     }
 )
-
-
-class CareClaimedBefore(DomainError):
-    """The same care was claimed and paid; a corrected claim names the one it replaces."""
-
-    code = "CARE_CLAIMED_BEFORE"
-    message = _("This care was claimed before. A corrected claim names the one it replaces.")
 
 
 def settled_again(function: Callable[P, Claim]) -> Callable[P, Claim]:
@@ -101,12 +92,7 @@ def settled_again(function: Callable[P, Claim]) -> Callable[P, Claim]:
         except IntegrityError as error:
             if violated(error) not in _RACES:
                 raise
-        try:
-            return function(*args, **kwargs)
-        except IntegrityError as error:
-            if violated(error) == FINGERPRINT:
-                raise CareClaimedBefore from error
-            raise
+        return function(*args, **kwargs)
 
     return run
 
@@ -133,6 +119,7 @@ def submit_claim(*, actor: Viewer, asked: Asked, idempotency_key: str, at: datet
         adherent_id=asked.adherent.pk,
         day=asked.service_date,
         key=idempotency_key,
+        quoted=asked.quoted,
     )
     if agreement.known is not None:
         return answered_before(agreement.known, asked)
@@ -145,7 +132,7 @@ def _decide(actor: Viewer, asked: Asked, agreement: Agreement, key: str, at: dat
     claim = _pending(actor, asked, agreement, key, at)
     items = items_of(claim, asked, agreement.bareme)
     today = today_at(asked.insurer, at)
-    request = request_of(asked, filed=today, today=today)
+    request = request_of(asked, filed=today, today=today, prior=agreement.prior)
     config = InsurerConfig.from_content(asked.insurer.config)
     bareme = agreement.priced_for({line.code for line in request.lines})
     # What the first gates refuse needs no history, no screening and no lock.
@@ -154,6 +141,8 @@ def _decide(actor: Viewer, asked: Asked, agreement: Agreement, key: str, at: dat
     claim.save(force_insert=True)
     held, history = NOTHING_HELD, History()
     if is_open and claim.contract is not None and agreement.contract is not None:
+        if used := {line.agreement for line in request.lines if line.agreed_quantity}:
+            close_questions(actor, used, at)
         held = lock_balances(
             contract=claim.contract,
             terms=agreement.contract,
@@ -230,6 +219,7 @@ def _pending(actor: Viewer, asked: Asked, agreement: Agreement, key: str, at: da
         adherent=asked.adherent,
         member=agreement.member,
         type=asked.type,
+        use=Claim.Use.PREDETERMINATION if asked.is_predetermination else Claim.Use.CLAIM,
         service_date=asked.service_date,
         service_end_date=asked.service_end_date,
         submitted_at=at,
@@ -281,22 +271,6 @@ def refuse_stranger(actor: Viewer, asked: Asked) -> None:
         raise PermissionRefused
     if asked.provider.kind not in KINDS[asked.type]:
         raise PermissionRefused
-
-
-def refuse_replacement(asked: Asked) -> None:
-    """Refuse to replace what is not over, is somebody else's, or was replaced often enough."""
-    replaced = asked.replaces
-    if replaced is None:
-        return
-    if replaced.provider_id != asked.provider.pk or replaced.adherent_id != asked.adherent.pk:
-        raise InvalidInput(replaces=[_("This does not exist.")])
-    if replaced.status not in {Claim.Status.REJECTED, Claim.Status.PAID}:
-        raise InvalidInput(replaces=[_("Only a claim that was rejected or paid can be replaced.")])
-    step: Claim | None = replaced
-    for _number in range(MOST_REPLACEMENTS):
-        step = step.replaces if step is not None else None
-    if step is not None:
-        raise InvalidInput(replaces=[_("This claim was replaced three times already.")])
 
 
 def answered_before(known: tuple[UUID, str], asked: Asked) -> Claim:

@@ -35,7 +35,10 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """The answer: `reason` is the first that stands in the way, `reasons` are all of them."""
+    """The answer: `reason` is the first that stands in the way, `reasons` are all of them.
+
+    Where nothing of the acts would be paid, what stops each of them is among the reasons.
+    """
 
     asked: Asked
     reasons: tuple[str, ...]
@@ -50,10 +53,8 @@ class Eligibility:
 
     @property
     def reason(self) -> str:
-        """The first reason; that of the preview where only the acts stand in the way."""
-        if self.reasons:
-            return self.reasons[0]
-        return self.preview.reason_code if self.preview is not None else ""
+        """The first reason."""
+        return self.reasons[0] if self.reasons else ""
 
 
 def check_eligibility(*, actor: Viewer, asked: Asked, at: datetime) -> Eligibility:
@@ -69,9 +70,11 @@ def check_eligibility(*, actor: Viewer, asked: Asked, at: datetime) -> Eligibili
         contract=contract,
         adherent_id=asked.adherent.pk,
         day=asked.service_date,
+        quoted=asked.quoted,
     )
     today = today_at(asked.insurer, at)
-    request = request_of(asked, filed=max(today, asked.service_date), today=max(today, asked.service_date))
+    last_day = max(today, asked.service_date, asked.service_end_date or today)
+    request = request_of(asked, filed=last_day, today=last_day, prior=agreement.prior)
     config = InsurerConfig.from_content(asked.insurer.config)
     bareme = agreement.priced_for({line.code for line in request.lines})
     if is_nobody(asked.provider):
@@ -85,14 +88,16 @@ def check_eligibility(*, actor: Viewer, asked: Asked, at: datetime) -> Eligibili
         )
     used: Mapping[str, int] = held.used if held is not None else {}
     refusals = all_refusals(request, agreement.contract, bareme, history, config)
-    reasons = tuple(code for code, _params in refusals) + care_reasons(agreement, asked)
+    reasons = [code for code, _params in refusals] + care_reasons(agreement, asked)
     preview = None
     if asked.lines and held is not None:
         inputs = Inputs(request, agreement.contract, bareme, history, held.balances, config)
         preview = inputs.decide()
+        if preview.status != "payable":
+            reasons += [line.reason_code for line in preview.lines if line.reason_code]
     return Eligibility(
         asked=asked,
-        reasons=reasons,
+        reasons=tuple(dict.fromkeys(reasons)),
         first_payable_day=first_day(agreement.contract, asked.type),
         balances=left_of(agreement.contract, asked.type, used),
         preview=preview,
@@ -109,15 +114,17 @@ def is_nobody(practice: Practice) -> bool:
     return practice.kind == ""
 
 
-def care_reasons(agreement: Agreement, asked: Asked) -> tuple[str, ...]:
+def care_reasons(agreement: Agreement, asked: Asked) -> list[str]:
     """Say what stands in the way of this kind of care, whatever the acts."""
     terms = agreement.contract
     if terms is None or not terms.is_member:
-        return ()
+        return []
     if asked.type not in terms.coverage:
-        return ("NOT_COVERED",)
-    first = terms.first_payable_day(asked.type)
-    return ("WAITING",) if asked.service_date < first else ()
+        return ["NOT_COVERED"]
+    waits = asked.service_date < terms.first_payable_day(asked.type)
+    after_accident = asked.is_accident or any(line.is_trauma for line in asked.lines)
+    is_exempt = after_accident and terms.coverage[asked.type].accident_exempt
+    return ["WAITING"] if waits and not is_exempt else []
 
 
 def first_day(terms: ContractTerms | None, care_type: str) -> date | None:

@@ -17,13 +17,7 @@ from apps.insurance.engine.canonical import from_plain, to_json
 from apps.insurance.models import Claim, ClaimAdjudication
 from apps.insurance.services.decisions import Inputs
 from apps.insurance.services.periods import period_of
-
-# What the engine decided itself; a person's version of it cannot be decided again.
-DECIDED = (
-    ClaimAdjudication.Kind.INITIAL,
-    ClaimAdjudication.Kind.CONFIRM,
-    ClaimAdjudication.Kind.RESUME,
-)
+from apps.insurance.services.redeciding import BY_ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,7 @@ class Drift:
 
 def decisions(claims: QuerySet[Claim]) -> QuerySet[ClaimAdjudication]:
     """Return what the engine decided about these claims, in the order it did."""
-    return ClaimAdjudication.objects.filter(claim__in=claims, kind__in=DECIDED).order_by("made_at", "pk")
+    return ClaimAdjudication.objects.filter(claim__in=claims, kind__in=BY_ENGINE).order_by("made_at", "pk")
 
 
 def replay(rows: Iterable[ClaimAdjudication]) -> Iterator[Drift | None]:

@@ -7,29 +7,30 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import changes
-from apps.core.errors import DomainError, PermissionRefused, Stale
+from apps.core.errors import DomainError, PermissionRefused
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
 from apps.directory.models import Insurer
 from apps.insurance.hooks import claim_decided
 from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem
 from apps.insurance.services.balances import book, lock_held_by
-from apps.insurance.services.deciding import (
+from apps.insurance.services.decisions import Inputs, decision_of
+from apps.insurance.services.redeciding import (
     AMOUNTS,
-    ClaimReconciled,
     agreement_of,
     close,
     decide_again,
     hold_again,
     inputs_today,
     last_decision,
-    locked,
-    require,
+    next_decision,
+    released,
 )
-from apps.insurance.services.decisions import Inputs, decision_of
+from apps.insurance.services.taking_up import ClaimReconciled, locked, own_claim, require
 from apps.insurance.states import CLAIM
 
 # An answer older than this is asked again when the care is confirmed.
@@ -64,11 +65,8 @@ def void_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: datetim
 
     What it held is released. Refuses a later day (TooLateToVoid) and a claim in a reconciliation (ClaimReconciled).
     """
-    claim = own_claim(actor, claim, expected_status)
-    verb = "cancel" if claim.status == Claim.Status.ELIGIBLE else "void"
-    transition = CLAIM.find(claim.status, verb)
-    if not actor.has_perm(transition.permission):
-        raise PermissionRefused
+    verb = "cancel" if expected_status == Claim.Status.ELIGIBLE else "void"
+    claim = own_claim(actor, claim, verb, expected_status)
     if claim.reconciliation_id is not None:
         raise ClaimReconciled
     zone = claim.provider.zone
@@ -83,10 +81,10 @@ def void_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: datetim
 def confirm_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: datetime) -> Claim:
     """Confirm that eligible care was given: the claim is approved, or rejected where nothing is payable any more.
 
-    It is decided again when its answer is older than a day or what was agreed has changed meanwhile.
+    It is decided again when its answer is older than a day or what was agreed has changed meanwhile, unless a person
+    of the insurer set its amounts.
     """
-    claim = own_claim(actor, claim, expected_status)
-    CLAIM.next_state(claim.status, "confirm", claim)
+    claim = own_claim(actor, claim, "confirm", expected_status)
     with changes.gathered():
         rejected = renewed(actor, claim, at)
         claim.status = CLAIM.next_state(claim.status, "cancel" if rejected else "confirm", claim)
@@ -99,6 +97,8 @@ def confirm_claim(*, actor: Viewer, claim: Claim, expected_status: str, at: date
 def renewed(actor: Viewer, claim: Claim, at: datetime) -> bool:
     """Decide an eligible claim again if need be; returns whether nothing is payable any more."""
     last = last_decision(claim)
+    if last.kind == ClaimAdjudication.Kind.REVIEW:
+        return False
     stored = Inputs.from_stored(last.inputs)
     agreement = agreement_of(claim)
     bareme = agreement.priced_for({line.code for line in stored.request.lines})
@@ -110,24 +110,22 @@ def renewed(actor: Viewer, claim: Claim, at: datetime) -> bool:
     inputs = inputs_today(claim, stored, agreement, held, own=own)
     result = inputs.decide()
     claim.bareme_id = agreement.bareme_id
-    decision = decision_of(
-        inputs,
-        result,
-        kind=ClaimAdjudication.Kind.CONFIRM,
-        by=actor.id,
-        bareme_id=agreement.bareme_id,
-        version=last.version + 1,
-    )
+    decision = next_decision(actor, claim, last, result, kind=ClaimAdjudication.Kind.CONFIRM, inputs=inputs)
     decide_again(claim=claim, decision=decision, result=result, held=held, at=at, own=own)
     return result.status != "payable"
 
 
 @service("insurance.claim.expire")
 def expire_eligible(*, actor: Viewer, insurer: Insurer, at: datetime, most: int = 500) -> int:
-    """Reject an insurer's eligible claims nobody confirmed in its time; returns how many of at most `most`."""
-    hours = insurer.config.get("confirm_hours", CONFIRM_HOURS)
+    """Reject an insurer's eligible claims nobody confirmed in its time; returns how many of at most `most`.
+
+    The time of one a person agreed to begins with that word; the agreement itself holds longer than the amounts do.
+    """
+    since = at - timedelta(hours=insurer.config.get("confirm_hours", CONFIRM_HOURS))
     due = Claim.objects.filter(
-        insurer=insurer, status=Claim.Status.ELIGIBLE, submitted_at__lte=at - timedelta(hours=hours)
+        Q(validated_at__isnull=True, submitted_at__lte=since) | Q(validated_at__lte=since),
+        insurer=insurer,
+        status=Claim.Status.ELIGIBLE,
     )
     count = 0
     for claim in due.order_by("submitted_at", "pk")[:most]:
@@ -177,7 +175,7 @@ def reverse_claim(*, actor: Viewer, claim: Claim, reason: str, at: datetime) -> 
                 ),
                 result=negative(last.result),
             ),
-            deltas={key: -amount for key, amount in held.items()},
+            deltas=released(held),
             at=at,
             kind=BalanceEntry.Kind.REVERSAL,
         )
@@ -196,6 +194,7 @@ def mirrored(actor: Viewer, paid: Claim, reason: str, at: datetime) -> Claim:
         adherent=paid.adherent,
         member_id=paid.member_id,
         type=paid.type,
+        use=paid.use,
         service_date=paid.service_date,
         service_end_date=paid.service_end_date,
         submitted_at=at,
@@ -245,13 +244,3 @@ def negative(result: dict[str, Any]) -> dict[str, Any]:
         **{name: -result[name] for name in ("total", "covered", "copay", "writeoff", "tax")},
         "consumption": {scope: -amount for scope, amount in result["consumption"].items()},
     }
-
-
-def own_claim(actor: Viewer, claim: Claim, expected_status: str) -> Claim:
-    """Lock one's own claim and check that it stands as it was seen."""
-    claim = locked(claim)
-    if not isinstance(actor, SystemActor) and actor.practice_id != claim.provider_id:
-        raise PermissionRefused
-    if claim.status != expected_status:
-        raise Stale(status=claim.status)
-    return claim

@@ -15,6 +15,7 @@ from apps.accounts.roles import Role
 from apps.insurance.engine import Balances
 from apps.insurance.models import BalanceEntry, Claim, ContractBalance
 from apps.insurance.services import claims
+from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.balances import Held
 from tests.cast import make_user
 from tests.concurrency.crowd import race
@@ -107,6 +108,35 @@ class TestParallelClaims:
         )
         assert Counter(answer["status"] for answer in answers) == {"approved": 1, "blocked": 15}
         assert ContractBalance.objects.get(scope="*").used == 49_000
+        holds(network)
+
+    def test_use_a_prior_agreement_once(self, network, omar) -> None:
+        """Sixteen claims of sixteen days name the same agreement, given for one crown."""
+        run_for_years(network)
+        change_terms(network, coverage={"dental": {"rate_bp": 6000, "preauth_above": 300_000}})
+        dentist = make_user("t@test.test", Role.PRACTITIONER, "Ana", practice=network.providers["dental"])
+        crown = ("HBLD634", 1, 350_000)
+        asked_on = timezone.now() - timedelta(days=40)
+        question = file(
+            dentist,
+            network,
+            "dental",
+            asked_on.date().isoformat(),
+            crown,
+            at=asked_on,
+            is_predetermination=True,
+        )
+        approve_claim(actor=omar, claim=question, expected_status="pending_review", at=timezone.now())
+
+        def treat(hand: int) -> tuple[str, str]:
+            day = (TODAY - timedelta(days=hand + 1)).isoformat()
+            sent = body(network, crown, service_date=day)
+            sent["items"][0]["preauthorisation"] = str(question.pk)
+            answer = client_of(dentist).post("/api/v1/claims/dental", sent, format="json").json()
+            return answer["status"], answer["reason_code"]
+
+        assert Counter(race(treat, 16)) == {("approved", ""): 1, ("rejected", "PREAUTH_MISSING"): 15}
+        assert ContractBalance.objects.get(scope="*").used == 210_000
         holds(network)
 
     def test_have_one_claim_a_key(self, network, doctor) -> None:

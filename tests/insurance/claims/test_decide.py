@@ -14,15 +14,9 @@ from apps.core.errors import InvalidInput, PermissionRefused, Stale
 from apps.core.scope import SystemActor
 from apps.core.transitions import IllegalTransition
 from apps.insurance.models import ClaimAdjudication, ContractBalance
-from apps.insurance.services.deciding import (
-    LimitReached,
-    OwnClaim,
-    SamePerson,
-    approve_claim,
-    block_claim,
-    reject_claim,
-    review_claim,
-)
+from apps.insurance.services.approving import LimitReached, SamePerson, approve_claim
+from apps.insurance.services.deciding import block_claim, reject_claim, review_claim
+from apps.insurance.services.taking_up import OwnClaim
 from apps.insurance.services.withdrawing import TooLateToVoid, confirm_claim, expire_eligible, void_claim
 from tests.cast import make_user
 from tests.insurance.claims.asking import FILED, amounts, change_terms, file, used
@@ -106,6 +100,23 @@ class TestReviewing:
         assert (item.covered_amount, item.copay_amount) == (70_000, 10_000)
         assert [a["code"] for a in item.explanation["adjustments"]] == ["PRICE_CEILING"]
         assert used(network)["*"] == 70_000
+        assert ledger_agrees()
+
+    def test_lets_an_agent_go_back_to_the_engines_amount_and_no_higher(
+        self, under_review, omar, ines, network
+    ):
+        item = under_review.items.get()
+        decide(approve_claim, omar, under_review, amounts={item.pk: 40_000})
+        decide(review_claim, ines, under_review)
+        with pytest.raises(PermissionRefused):
+            decide(approve_claim, omar, under_review, amounts={item.pk: 49_001})
+        decide(approve_claim, omar, under_review, amounts={item.pk: 49_000})
+        item.refresh_from_db()
+        assert (under_review.status, *amounts(under_review)) == ("approved", 49_000, 31_000, 0)
+        assert item.line_total == item.covered_amount + sum(
+            a["amount"] for a in item.explanation["adjustments"]
+        )
+        assert used(network)["*"] == 49_000
         assert ledger_agrees()
 
     def test_raises_nothing_above_what_the_contract_has_left(self, doctor, network, ines):

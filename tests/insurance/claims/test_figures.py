@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from time import perf_counter, process_time
 
 import pytest
@@ -13,6 +14,7 @@ from apps.core.models import new_id
 from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem, Convention
 from tests.figures import FULL, figure
 from tests.insurance.claims.asking import change_terms, file
+from tests.insurance.claims.test_claims_api import TODAY
 from tests.insurance.making import make_bareme
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.figures]
@@ -86,3 +88,47 @@ def test_claims_a_second(counter, network, lines):
     assert Claim.objects.count() == 2 * CLAIMS + 1
     assert ClaimItem.objects.count() == lines * (2 * CLAIMS + 1)
     assert taken / bare <= 6
+
+
+def timed(calls, answered):
+    """Make the calls; return the middle and the 95th percentile in milliseconds, and processor time of one."""
+    taken, busy = [], process_time()
+    for call in calls:
+        begun = perf_counter()
+        answer = call()
+        taken.append(1000 * (perf_counter() - begun))
+        assert answer.status_code == answered, answer.content[:300]
+    cpu = 1000 * (process_time() - busy) / len(taken)
+    taken.sort()
+    return taken[len(taken) // 2], taken[int(0.95 * (len(taken) - 1))], cpu
+
+
+def test_the_endpoints(counter, network, api):
+    """What a counter waits for over HTTP, without the wire: five lines filed, asked about, read, listed."""
+    change_terms(network, start_date=date(TODAY.year - 1, 1, 1), end_date=date(TODAY.year + 1, 12, 31))
+    client = api(counter)
+
+    def body(number):
+        day = TODAY - timedelta(days=number % 20)
+        items = [{"code": code, "quantity": 1, "unit_price": 8_000 + number} for code in CODES[:5]]
+        return {"contract": str(network.contract.pk), "service_date": day.isoformat(), "items": items}
+
+    def path(name):
+        return f"/api/v1/{name}"
+
+    filed = client.post(path("claims/pharmacy"), body(0)).json()["id"]
+    numbers = range(1, CLAIMS + 1)
+    asked = [{**body(number), "care_type": "pharmacy"} for number in numbers]
+    calls = {
+        "post_claims": ([partial(client.post, path("claims/pharmacy"), body(n)) for n in numbers], 201),
+        "post_eligibility": ([partial(client.post, path("eligibility"), one) for one in asked], 200),
+        "get_claim": ([partial(client.get, path(f"claims/{filed}"))] * CLAIMS, 200),
+        "get_claims": ([partial(client.get, path("claims?page_size=50"))] * CLAIMS, 200),
+    }
+    for name, (made, answered) in calls.items():
+        middle, slow, cpu = timed(made, answered)
+        figure(f"{name}_ms_p50", round(middle, 1), "-")
+        figure(f"{name}_ms_p95", round(slow, 1), "-")
+        # Processor time is the site's own, whatever else the machine does.
+        figure(f"{name}_cpu_ms", round(cpu, 1), "<=400")
+        assert cpu <= 400

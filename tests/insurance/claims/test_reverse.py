@@ -8,12 +8,13 @@ import pytest
 from django.db.models import Sum
 
 from apps.accounts.roles import Role
-from apps.core.errors import PermissionRefused
+from apps.core.errors import InvalidInput, PermissionRefused
+from apps.core.transitions import IllegalTransition
 from apps.insurance.models import ContractBalance
-from apps.insurance.services.claims import CareClaimedBefore
+from apps.insurance.services.deciding import review_claim
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
-from apps.insurance.services.withdrawing import NoPaidClaim, ReversedBefore, reverse_claim
+from apps.insurance.services.withdrawing import NoPaidClaim, ReversedBefore, reverse_claim, void_claim
 from tests.cast import make_user
 from tests.insurance.claims.asking import FILED, file, used
 
@@ -71,11 +72,25 @@ class TestReverseClaim:
         items = (("C2", 1, 80_000), ("C1", 1, 50_000))
         assert file(doctor, network, *again.values(), *items).reason_code == "DUPLICATE"
         reverse_claim(actor=ines, claim=paid, reason="x", at=AFTER)
-        with pytest.raises(CareClaimedBefore):
-            file(doctor, network, *again.values(), *items)
+        assert file(doctor, network, *again.values(), *items).reason_code == "DUPLICATE"
         corrected = file(doctor, network, *again.values(), *items, replaces=paid)
         assert (corrected.status, corrected.covered_amount) == ("approved", 84_000)
         assert used(network)["*"] == 84_000
+
+    def test_is_nobodys_to_decide(self, paid, ines, doctor):
+        reversal = reverse_claim(actor=ines, claim=paid, reason="x", at=AFTER)
+        with pytest.raises(IllegalTransition):
+            review_claim(actor=ines, claim=reversal, expected_status="approved", reason="x", at=AFTER)
+        with pytest.raises(IllegalTransition):
+            void_claim(actor=doctor, claim=reversal, expected_status="approved", at=AFTER)
+
+    def test_comes_before_a_correction_of_what_was_paid(self, paid, ines, doctor, network):
+        other = (("C2", 1, 75_000),)
+        with pytest.raises(InvalidInput) as refused:
+            file(doctor, network, "consultation", "2026-06-30", *other, replaces=paid)
+        assert set(refused.value.details) == {"replaces"}
+        reverse_claim(actor=ines, claim=paid, reason="x", at=AFTER)
+        assert file(doctor, network, "consultation", "2026-06-30", *other, replaces=paid).status == "approved"
 
     def test_joins_the_next_reconciliation_as_a_credit(self, paid, ines, insurer, doctor, network):
         file(doctor, network, "consultation", "2026-07-20", ("C1", 1, 50_000), at=FILED + timedelta(days=30))

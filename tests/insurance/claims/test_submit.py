@@ -194,6 +194,16 @@ class TestSubmitClaim:
         stored = str(claim.adjudications.get().inputs)
         assert network.adherent.last_name not in stored
         assert "inquiète" not in stored
+        assert "Z00" not in stored
+
+    def test_keeps_of_a_diagnosis_what_an_exclusion_goes_by_and_decides_the_same_again(self, doctor, network):
+        change_terms(network, exclusions=[{"diagnosis_prefix": "Z0"}, {"diagnosis_prefix": "Z"}])
+        claim = file(doctor, network, "consultation", "2026-06-30", ("C1", 1, 50_000, {"diagnosis": "Z00.1"}))
+        assert (claim.status, claim.reason_code) == ("rejected", "EXCLUDED")
+        stored = claim.adjudications.get()
+        inputs = Inputs.from_stored(stored.inputs)
+        assert [line.diagnosis for line in inputs.request.lines] == ["Z0"]
+        assert to_plain(inputs.decide()) == stored.result
 
     def test_lets_a_corrected_claim_replace_a_rejected_one_three_times(self, doctor, network):
         claim = file(doctor, network, "consultation", "2026-06-30", ("C9", 1, 50_000))
@@ -202,6 +212,26 @@ class TestSubmitClaim:
             assert claim.status == "rejected"
         with pytest.raises(InvalidInput):
             file(doctor, network, "consultation", "2026-06-30", ("C1", 1, 50_000), replaces=claim)
+
+    def test_counts_the_corrections_of_one_claim_however_they_follow(self, doctor, network):
+        first = file(doctor, network, "consultation", "2026-06-30", ("C9", 1, 50_000))
+        for price in (50_001, 50_002, 50_003):
+            file(doctor, network, "consultation", "2026-06-30", ("C9", 1, price), replaces=first)
+        with pytest.raises(InvalidInput):
+            file(doctor, network, "consultation", "2026-06-30", ("C1", 1, 50_000), replaces=first)
+
+    def test_pays_a_correction_and_its_like_once(self, pharmacist, network):
+        """A product that may be had again the same day, refused, then asked for with and without its history."""
+        convention = Convention.objects.get(practice=network.providers["pharmacy"])
+        change_terms(network, coverage={"dental": {"rate_bp": 6000}})
+        acts = {"MED-B": {"price": 8_333, "category": "pharmacy", "repeatable": True}}
+        make_bareme(convention, version="again", effective_from=date(2026, 6, 1), acts=acts)
+        refused = file(pharmacist, network, "pharmacy", "2026-06-30", ("MED-B", 1, 8_333))
+        assert refused.reason_code == "NOT_COVERED"
+        change_terms(network, coverage={"pharmacy": {"rate_bp": 8000}})
+        again = file(pharmacist, network, "pharmacy", "2026-06-30", ("MED-B", 1, 8_333))
+        corrected = file(pharmacist, network, "pharmacy", "2026-06-30", ("MED-B", 1, 8_333), replaces=refused)
+        assert (again.status, corrected.status, corrected.reason_code) == ("approved", "blocked", "DUPLICATE")
 
     def test_decides_the_same_from_its_stored_inputs(self, pharmacist, network):
         claim = file(

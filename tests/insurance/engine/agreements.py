@@ -115,8 +115,8 @@ def ask(type_, day, *asked, filed=None, **changes):
     return replace(request, **changes)
 
 
-def past(code, day, quantity=1, tooth=""):
-    return PastLine("earlier", code, date.fromisoformat(day), quantity, tooth)
+def past(code, day, quantity=1, tooth="", agreement=""):
+    return PastLine("earlier", code, date.fromisoformat(day), quantity, tooth, agreement)
 
 
 def price(request, contract=None, prices=None, history=(), used=None, *, duplicate_of="", config=None):

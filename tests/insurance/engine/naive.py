@@ -48,12 +48,29 @@ def naive_price(claim, contract, bareme, past, used):
     notes = [{"line": line, "reason": ""} for line in claim["lines"]]
     judge_one_by_one(notes, claim, contract, bareme, care, past)
     judge_pairs(notes, claim, bareme, past)
-    for note in notes:
-        if not note["reason"] and care.get("preauth_above") is not None:
-            late = note["E"] > care["preauth_above"] and not note["line"].get("agreed")
-            if late and not claim.get("urgent"):
-                note["reason"] = "PREAUTH_MISSING"
+    ask_agreement(notes, claim, care or {}, past)
     return pay(notes, claim, contract, bareme, care or {}, used)
+
+
+def ask_agreement(notes, claim, care, past):
+    """What was agreed to beforehand, act by act, less what was had on it; what is short needs no agreement to be had."""
+    had = {}
+    for p in past:
+        if p["agreement"]:
+            key = p["agreement"], p["code"], p["tooth"]
+            had[key] = had.get(key, 0) + p["quantity"]
+    for note in notes:
+        if note["reason"]:
+            continue
+        line = note["line"]
+        key = line["agreement"], line["code"], line["tooth"]
+        dear = care.get("preauth_above") is not None and note["E"] > care["preauth_above"]
+        enough = line["agreement"] and had.get(key, 0) + note["granted"] <= line["agreed_quantity"]
+        if not dear or enough:
+            if line["agreement"]:
+                had[key] = had.get(key, 0) + note["granted"]
+        elif not claim.get("urgent"):
+            note["reason"] = "PREAUTH_MISSING"
 
 
 def whole_claim_reason(claim, contract, bareme):
@@ -114,7 +131,7 @@ def judge_one_by_one(notes, claim, contract, bareme, care, past):
             note["reason"] = "EXCLUDED"
         elif care is None:
             note["reason"] = "NOT_COVERED"
-        elif day < first_day(contract, care):
+        elif day < first_day(contract, care) and not (line["accident"] and care.get("accident_exempt", True)):
             note["reason"] = "WAITING"
         elif act is None and bareme.get("default") != "asked":
             note["reason"] = "NOT_IN_BAREME"

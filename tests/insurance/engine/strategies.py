@@ -56,6 +56,7 @@ care = st.fixed_dictionaries(
         "claim_cap": amounts,
         "annual_sublimit": amounts,
         "waiting_days": st.sampled_from([0, 0, 0, 20, 21]),
+        "accident_exempt": st.booleans(),
         "preauth_above": amounts,
         "of_base_bp": st.integers(0, 40_000),
         "prior_included": st.booleans(),
@@ -125,7 +126,9 @@ def lines(draw, max_size=6):
             "substitutable": draw(st.booleans()),
             "prescriber": draw(st.sampled_from(["", "Dr"])),
             "why": draw(st.sampled_from(["", "MTE"])),
-            "agreed": draw(st.booleans()),
+            "accident": draw(st.booleans()),
+            "agreement": draw(st.sampled_from(["", "Q1", "Q2"])),
+            "agreed_quantity": draw(st.integers(0, 8)),
         }
         if draw(st.integers(0, 3)) == 0:
             line["prior"] = draw(st.integers(0, line["quantity"] * line["unit_price"]))
@@ -183,6 +186,7 @@ pasts = st.lists(
             "day": st.just(DAY) | days,
             "quantity": st.integers(1, 3),
             "tooth": st.sampled_from(TEETH),
+            "agreement": st.sampled_from(["", "Q1"]),
         }
     ),
     max_size=4,
@@ -217,7 +221,9 @@ def request_of(claim):
                 is_substitutable=line["substitutable"],
                 non_substitutable_reason=line["why"],
                 prior_paid=line.get("prior", 0),
-                is_preauthorised=line["agreed"],
+                is_accident=line["accident"],
+                agreement=line["agreement"],
+                agreed_quantity=line["agreed_quantity"] if line["agreement"] else 0,
             )
             for line in claim["lines"]
         ),
@@ -250,7 +256,9 @@ def arguments(case):
         contract_of(contract),
         BaremeTerms.from_content(bareme, bareme_id="b", version="1", excess_liability=bareme["excess"]),
         History(
-            tuple(PastLine("c", p["code"], p["day"], p["quantity"], p["tooth"]) for p in past),
+            tuple(
+                PastLine("c", p["code"], p["day"], p["quantity"], p["tooth"], p["agreement"]) for p in past
+            ),
             "c" if claim["seen"] else "",
         ),
         Balances(used),

@@ -86,6 +86,8 @@ class TestLines:
             ({"care_type": "dental"}, 49_000),
             ({"diagnosis_prefix": "Z0"}, 0),
             ({"diagnosis_prefix": "K"}, 49_000),
+            ({"diagnosis_prefix": "z0"}, 0),
+            ({"prefix": "c"}, 0),
             ({"code": "C2", "diagnosis_prefix": "K"}, 49_000),
             ({"code": "C2", "until_date": "2026-06-30"}, 0),
             ({"code": "C2", "until_date": "2026-06-29"}, 49_000),
@@ -143,6 +145,59 @@ class TestLines:
         contract = contract_k(coverage=care(dental={"preauth_above": 300_000}))
         result = price(ask("dental", "2026-03-02", ("HBLD634", 1, 350_000), is_urgent=True), contract)
         assert (result.covered, result.review) == (210_000, ("PREAUTH_URGENT",))
+
+    @pytest.mark.parametrize(
+        ("agreed", "history", "reason"),
+        [
+            (2, [], ""),
+            (1, [], "PREAUTH_MISSING"),
+            (0, [], "PREAUTH_MISSING"),
+            (3, [past("HBLD634", "2026-02-20", agreement="Q")], ""),
+            (2, [past("HBLD634", "2026-02-20", agreement="Q")], "PREAUTH_MISSING"),
+            (2, [past("HBLD634", "2026-02-20", agreement="R"), past("HBLD634", "2026-02-20")], ""),
+            (2, [past("HBLD634", "2026-02-20", tooth="11", agreement="Q")], ""),
+        ],
+    )
+    def test_take_an_agreement_for_the_units_it_was_given_for(self, agreed, history, reason):
+        contract = contract_k(coverage=care(dental={"preauth_above": 300_000}))
+        quoted = {"agreement": "Q", "agreed_quantity": agreed}
+        request = ask("dental", "2026-03-02", ("HBLD634", 2, 350_000, quoted))
+        assert price(request, contract, history=history).reason_code == reason
+
+    def test_count_an_agreement_over_the_lines_of_a_claim(self):
+        acts = {"HBLD634": {"price": 350_000, "category": "dental", "repeatable": True}}
+        contract = contract_k(coverage=care(dental={"preauth_above": 300_000}))
+        line = ("HBLD634", 1, 350_000, {"agreement": "Q", "agreed_quantity": 1})
+        result = price(ask("dental", "2026-03-02", line, line), contract, bareme(acts=acts))
+        assert [line.reason_code for line in result.lines] == ["RATE", "PREAUTH_MISSING"]
+        assert explain(result.lines[1], "TND", "en") == (
+            "Prior agreement required above 300.000, the one quoted does not cover this line; "
+            "not chargeable to the patient 350.000."
+        )
+
+    def test_let_care_after_an_accident_not_wait(self):
+        request = ask(
+            "consultation",
+            "2026-01-10",
+            ("C1", 1, 50_000, {"is_accident": True}),
+            ("C2", 1, 70_000),
+        )
+        result = price(request)
+        assert of_lines(result) == [(35_000, 15_000, 0), (0, 70_000, 0)]
+        assert [line.rule_applied for line in result.lines] == ["RATE", "WAITING"]
+        assert result.lines[0].steps[0] == ("ACCIDENT", 50_000, 50_000, {"first_day": "2026-01-31"})
+        assert explain(result.lines[0], "TND", "en").startswith(
+            "After an accident, no waiting period; covered"
+        )
+
+    def test_let_an_accident_wait_where_the_contract_says_so(self):
+        contract = contract_k(coverage=care(consultation={"accident_exempt": False}))
+        request = ask("consultation", "2026-01-10", ("C1", 1, 50_000, {"is_accident": True}))
+        assert price(request, contract).reason_code == "WAITING"
+
+    def test_say_nothing_of_an_accident_once_the_wait_is_over(self):
+        request = ask("consultation", "2026-03-10", ("C1", 1, 50_000, {"is_accident": True}))
+        assert [step.rule for step in price(request).lines[0].steps] == ["RATE"]
 
 
 class TestAmounts:

@@ -171,6 +171,9 @@ class TestLeftOut:
         given = {"is_substitutable": False, "prescriber": "Dr A", "non_substitutable_reason": "MTE"}
         result = price(ask("pharmacy", "2026-03-02", ("MED-A-BRAND", 2, 24_750, given)))
         assert amounts(result) == (39_600, 9_900, 0)
+        assert result.lines[0].rule_applied == "RATE"
+        assert result.lines[0].steps[0][:3] == ("NON_SUBSTITUTABLE", 49_500, 49_500)
+        assert "prix de référence 15,300 écarté" in explain(result.lines[0], "TND", "fr")
 
     @pytest.mark.parametrize("missing", ["prescriber", "non_substitutable_reason"])
     def test_13_ignores_the_mark_without_prescriber_or_reason(self, missing):
@@ -218,7 +221,9 @@ class TestLeftOut:
         request = ask("dental", "2026-03-02", ("HBLD634", 1, 350_000))
         refused = price(request, contract)
         assert (refused.reason_code, amounts(refused)) == ("PREAUTH_MISSING", (0, 0, 350_000))
-        agreed = ask("dental", "2026-03-02", ("HBLD634", 1, 350_000, {"is_preauthorised": True}))
+        agreed = ask(
+            "dental", "2026-03-02", ("HBLD634", 1, 350_000, {"agreement": "Q", "agreed_quantity": 1})
+        )
         assert price(agreed, contract).covered == 210_000
 
     def test_d2_never_pays_more_than_the_fee_less_the_earlier_payer(self):

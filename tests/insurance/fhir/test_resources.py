@@ -169,9 +169,28 @@ class TestClaim:
         assert found["item"][0]["modifier"][0]["text"] == "Allergy"
         check(found)
 
-    def test_of_an_eligible_claim_is_a_predetermination(self):
-        row, items = claim_row(CASES["1"][0], status="eligible")
-        assert claim(row, items)["use"] == claim_response(row, items)["use"] == "predetermination"
+    @pytest.mark.parametrize(
+        ("status", "use"),
+        [("eligible", "predetermination"), ("pending_review", "predetermination"), ("approved", "claim")],
+    )
+    def test_of_a_question_is_a_predetermination_until_the_care_is_confirmed(self, status, use):
+        row, items = claim_row(CASES["1"][0], status=status, use="predetermination")
+        assert claim(row, items)["use"] == claim_response(row, items)["use"] == use
+
+    def test_of_a_question_that_was_agreed_to_says_until_when(self):
+        row, items = claim_row(CASES["1"][0], status="eligible", use="predetermination")
+        row.agreed_until = date(2026, 9, 30)
+        answer = claim_response(row, items)
+        assert answer["preAuthRef"] == str(row.pk)
+        assert answer["preAuthPeriod"] == {"start": "2026-06-30", "end": "2026-09-30"}
+        check(answer)
+
+    def test_after_an_accident_says_so(self):
+        request = ask("consultation", "2026-01-10", ("C1", 1, 50_000, {"is_accident": True}))
+        row, items = claim_row(request, item={"is_trauma": True})
+        assert claim(row, items)["item"][0]["modifier"][0]["coding"][0]["code"] == "trauma"
+        note = claim_response(row, items)["processNote"][0]["text"]
+        assert note.startswith("Suite d’accident, sans délai de carence; prise en charge")
 
     def test_of_somebody_unknown_says_that_there_is_no_coverage(self):
         row, items = claim_row(CASES["1"][0])
