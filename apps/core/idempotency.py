@@ -48,8 +48,8 @@ def once(handler: Callable[..., Response], request: Request, *args: Any, **kwarg
     if not request.user.is_authenticated:
         return handler(request, *args, **kwargs)
     key = request.headers[HEADER]
-    if not 8 <= len(key) <= 128 or not key.isascii() or not key.isprintable():
-        raise InvalidInput(idempotency_key=[str(_("Between 8 and 128 printable ASCII characters."))])
+    if not 1 <= len(key) <= 128 or not key.isascii() or not key.isprintable():
+        raise InvalidInput(idempotency_key=[str(_("Between 1 and 128 printable ASCII characters."))])
     route = f"{request.method} {request.path}"
     said = [request.data, sorted(request.query_params.lists())]
     body = hashlib.sha256(orjson.dumps(said, default=plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
