@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from apps.billing.models import LedgerRecord, NetworkSettlement, Payment, SettlementJob
@@ -142,6 +144,16 @@ def failing_after(good, function):
         return function(**given)
 
     return wrapped
+
+
+class TestCommand:
+    def test_starts_over_what_was_given_up(self, scene, invoices, small):
+        row = pay(scene)
+        SettlementJob.objects.update(state=State.DEAD)
+        out = StringIO()
+        call_command("settle_network", stdout=out)
+        assert out.getvalue() == "1 started over, 1 parts settled, 0 jobs left\n"
+        assert (Payment.objects.count(), still_open(row)) == (5, 0)
 
 
 class TestProof:

@@ -154,7 +154,7 @@ class ReconciliationOutput(serializers.ModelSerializer[Reconciliation]):
 
     class Meta:
         model = Reconciliation
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "number", "insurer", "sequence", "period_start", "period_end", "cutoff_at", "currency", "status",
             "total_claims", "total_amount", "total_covered", "total_retentions", "total_credits", "total_releases",
             "total_carried_out", "total_net_payable", "disputed_amount", "paid_amount", "content_sha256", "generated_at",
@@ -192,6 +192,22 @@ class ReconciliationOutput(serializers.ModelSerializer[Reconciliation]):
             if row.paid_amount is not None:
                 data["paid_amount"] = own.net - data["disputed_amount"]
         return data
+
+
+class PaidReconciliationOutput(ReconciliationOutput):
+    """A reconciliation that was just paid, and what a worker has still to do about it."""
+
+    invoices_to_settle = serializers.SerializerMethodField(
+        help_text="Invoices of its providers whose shares a worker settles within minutes; 0 when all are settled."
+    )
+
+    class Meta(ReconciliationOutput.Meta):
+        fields = (*ReconciliationOutput.Meta.fields, "invoices_to_settle")
+        read_only_fields = fields
+
+    def get_invoices_to_settle(self, row: Reconciliation) -> int:
+        """Return how many the view has counted."""
+        return int(self.context["invoices_to_settle"])
 
 
 class CodeTotalOutput(serializers.Serializer[Any]):

@@ -24,6 +24,7 @@ from apps.insurance.api.reconciliation_serializers import (
     DisputeInput,
     JobAnswer,
     LineOutput,
+    PaidReconciliationOutput,
     PaymentOfReconciliationInput,
     PeriodInput,
     ReconciliationJobOutput,
@@ -31,6 +32,7 @@ from apps.insurance.api.reconciliation_serializers import (
     ReconciliationPreviewOutput,
 )
 from apps.insurance.bordereau_files import csv_lines, json_lines
+from apps.insurance.hooks import settlements_open
 from apps.insurance.models import Reconciliation, ReconciliationJob, ReconciliationLine
 from apps.insurance.reconciliation_preview import preview_reconciliation
 from apps.insurance.reconciliation_selectors import jobs_for, lines_for, reconciliations_for
@@ -128,10 +130,10 @@ class ReconciliationViewSet(BaseViewSet):
         row = self.get_object()
         return self.show(send_reconciliation(actor=self.caller, reconciliation=row, at=timezone.now()))
 
-    @extend_schema(request=PaymentOfReconciliationInput, responses=ReconciliationOutput)
+    @extend_schema(request=PaymentOfReconciliationInput, responses=PaidReconciliationOutput)
     @action(detail=True, methods=["post"])
     def pay(self, request: Request, pk: Any = None) -> Response:
-        """Record its payment."""
+        """Record its payment; the shares of few invoices are settled with it, those of many by a worker."""
         row, at = self.get_object(), timezone.now()
         body = self.parsed()
         paid = pay_reconciliation(
@@ -141,7 +143,10 @@ class ReconciliationViewSet(BaseViewSet):
             reference=body["payment_reference"],
             at=at,
         )
-        return self.show(paid)
+        row = self.get_queryset().get(pk=paid.pk)
+        context = {**self.get_serializer_context(), "invoices_to_settle": sum(settlements_open.gather(paid))}
+        self.record_read([row])
+        return Response(PaidReconciliationOutput(row, context=context).data)
 
     @extend_schema(request=CancelInput, responses=ReconciliationOutput)
     @action(detail=True, methods=["post"])
