@@ -17,9 +17,7 @@ from apps.insurance.engine.types import Adjustment, LineResult, Step
 LANGUAGES: Final = ("fr", "en", "ar")
 
 # Parameters that are amounts, rates and days: they are written the way of the language.
-_AMOUNTS: Final = frozenset(
-    {"asked", "price", "base", "deductible", "copay", "paid", "cap", "left_amount", "above"}
-)
+_AMOUNTS: Final = frozenset({"asked", "price", "base", "deductible", "copay", "paid", "cap", "above"})
 _RATES: Final = frozenset({"rate_bp", "share_bp"})
 _DAYS: Final = frozenset({"first_day", "last_day", "service_date"})
 

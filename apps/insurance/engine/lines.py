@@ -27,7 +27,7 @@ _NO_TERMS = ActTerms()
 
 
 class Draft:
-    """A line on its way through the rules."""
+    """A line on its way through the rules; `notes` are what some of them say of a line that passes, by rule."""
 
     __slots__ = (
         "act",
@@ -35,11 +35,9 @@ class Draft:
         "amount",
         "association_bp",
         "ceiling",
-        "exemption",
-        "frequency",
-        "insisted",
         "is_known",
         "line",
+        "notes",
         "quantity",
         "reason",
         "review",
@@ -58,9 +56,7 @@ class Draft:
         self.ceiling = self.unit = line.unit_price
         self.association_bp = 10_000
         self.allowed = self.amount = 0
-        self.exemption: Params | None = None
-        self.frequency: Params | None = None
-        self.insisted: Params | None = None
+        self.notes: dict[str, Params] = {}
         self.reason = ""
         self.review = ""
         self.steps: list[Step] = []
@@ -159,7 +155,7 @@ def _waiting(case: Case, draft: Draft) -> Params | None:
         return None
     params = {"first_day": first.isoformat()}
     if draft.line.is_accident and case.care.accident_exempt:
-        draft.exemption = params
+        draft.notes["ACCIDENT"] = params
         return None
     return params
 
@@ -196,7 +192,8 @@ def _too_often(case: Case, draft: Draft) -> Params | None:
     params = {"max_qty": most, "per_days": days, "used": used, "left": left}
     if left == 0:
         return params
-    draft.quantity, draft.frequency = left, params
+    draft.quantity = left
+    draft.notes["FREQUENCY"] = params
     return None
 
 
@@ -224,7 +221,7 @@ def _set_price(case: Case, draft: Draft) -> None:
         return
     # A brand stays at its own price only if a prescriber said so and why.
     if not line.is_substitutable and line.prescriber and line.non_substitutable_reason:
-        draft.insisted = {"group": act.generic_group, "price": reference}
+        draft.notes["NON_SUBSTITUTABLE"] = {"group": act.generic_group, "price": reference}
     else:
         draft.unit = reference
 

@@ -20,8 +20,7 @@ def price(case: Case, draft: Draft, purse: Purse) -> LineResult:
     """Return the price of an admitted line and take it out of the purse."""
     tax_bp = draft.act.tax_bp if case.care.tax_reimbursed else 0
     draft.amount = _with_tax(draft.line.total, tax_bp)
-    if draft.exemption is not None:
-        draft.steps.append(Step("ACCIDENT", draft.amount, draft.amount, draft.exemption))
+    _tell(draft, "ACCIDENT")
     _eligible(draft, tax_bp)
     eligible = draft.amount
     deductible = _base_deductible_rate(case, draft, purse, tax_bp)
@@ -41,6 +40,12 @@ def _cut(draft: Draft, rule: str, most: int, params: Mapping[str, Any]) -> None:
         draft.amount = after
 
 
+def _tell(draft: Draft, rule: str) -> None:
+    """Note a rule that let the line pass where it might have taken something off."""
+    if rule in draft.notes:
+        draft.steps.append(Step(rule, draft.amount, draft.amount, draft.notes[rule]))
+
+
 def _with_tax(amount: int, tax_bp: int) -> int:
     return amount + apply_rate(amount, tax_bp) if tax_bp else amount
 
@@ -48,13 +53,13 @@ def _with_tax(amount: int, tax_bp: int) -> int:
 def _eligible(draft: Draft, tax_bp: int) -> None:
     """Rules 10 and 11: the units granted at the price that counts."""
     line, quantity = draft.line, draft.quantity
-    if draft.frequency is not None:
-        _cut(draft, "FREQUENCY", _with_tax(quantity * line.unit_price, tax_bp), draft.frequency)
+    if "FREQUENCY" in draft.notes:
+        granted = _with_tax(quantity * line.unit_price, tax_bp)
+        _cut(draft, "FREQUENCY", granted, draft.notes["FREQUENCY"])
     if draft.ceiling < line.unit_price:
         asked = {"asked": line.unit_price, "price": draft.ceiling}
         _cut(draft, "PRICE_CEILING", _with_tax(quantity * draft.ceiling, tax_bp), asked)
-    if draft.insisted is not None:
-        draft.steps.append(Step("NON_SUBSTITUTABLE", draft.amount, draft.amount, draft.insisted))
+    _tell(draft, "NON_SUBSTITUTABLE")
     if draft.unit < draft.ceiling:
         params: dict[str, Any] = {
             "asked": draft.ceiling,
