@@ -39,6 +39,8 @@ HOUSE_ADMINS = frozenset({Role.PRACTICE_ADMIN, Role.INSURER_ADMIN, Role.ADMIN})
 SETTINGS = frozenset({Role.PRACTICE_ADMIN, Role.ADMIN})
 EVERYONE = frozenset(Role)
 INSURER_HEADS = frozenset({Role.INSURER_ADMIN})
+# Those who run a house of care; what only one of two such roles in a clinic may do, its service refuses the other.
+HOUSE_HEADS = PRACTICE_ROLES - CARE
 # Both sides of the payer network, and those of them who read what is settled.
 NETWORK = INSURER_ROLES | PRACTICE_ROLES
 SETTLED = NETWORK - CARE
@@ -77,6 +79,9 @@ MATRIX: dict[str, frozenset[Role]] = {
     "directory.view_practice": DENTAL | {Role.ADMIN},
     "directory.change_practice": SETTINGS,
     "directory.add_practice": frozenset({Role.ADMIN}),
+    "directory.view_bankaccount": HOUSE_HEADS,
+    "directory.add_bankaccount": HOUSE_HEADS,
+    "directory.change_bankaccount": HOUSE_HEADS,
     "directory.view_practitioner": DENTAL | {Role.ADMIN},
     "directory.add_practitioner": SETTINGS,
     "directory.change_practitioner": SETTINGS,

@@ -11,6 +11,7 @@ from apps.accounts.roles import Role
 from apps.core.scope import Viewer
 from apps.core.service import service
 from apps.directory.models import Insurer, OpeningHours, Practice, Practitioner, Room
+from apps.directory.services import set_bank_account
 
 PASSWORD = "demo-osdentaire-2026"  # noqa: S105 - printed on purpose; these accounts exist nowhere else
 
@@ -25,6 +26,13 @@ class DentalHouse:
     rooms: list[Room]
 
 
+# Made-up accounts with right keys, by who keeps them; the clinic has not said where it is paid.
+ACCOUNTS = {
+    "dora": "FR7630006000011234567890189",
+    "paula": "10006035183598470101",
+    "lea": "08003012345678901269",
+    "doc": "25041001122334455686",
+}
 LILAS = {
     "name": "Cabinet dentaire des Lilas",
     "kind": Practice.Kind.DENTAL,
@@ -199,7 +207,12 @@ def build_accounts(
         account(login, role, first, last, practice=providers[login])
         for _name, _kind, _license, login, role, first, last in NETWORK
     ]
-    return {user.email.partition("@")[0]: user for user in rows}
+    users = {user.email.partition("@")[0]: user for user in rows}
+    for login, iban in ACCOUNTS.items():
+        practice = users[login].practice
+        if practice is not None:
+            set_bank_account(actor=users[login], practice=practice, iban=iban)
+    return users
 
 
 def account(login: str, role: Role, first_name: str, last_name: str, **house: object) -> User:

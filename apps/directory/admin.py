@@ -13,7 +13,9 @@ from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminSelectWidget,
 
 from apps.core.admin import ServiceModelAdmin, ServiceTabularInline
 from apps.core.admin.forms import RefusableForm
-from apps.directory.models import Insurer, OpeningHours, Practice, Practitioner, Room
+from apps.directory.identifiers import grouped
+from apps.directory.models import BankAccount, Insurer, OpeningHours, Practice, Practitioner, Room
+from apps.directory.selectors import account_of
 from apps.directory.services import (
     change_insurer,
     change_practice,
@@ -22,7 +24,9 @@ from apps.directory.services import (
     create_practice,
     create_practitioner,
     create_room,
+    keeps_account,
     remove_room,
+    set_bank_account,
 )
 
 
@@ -127,6 +131,77 @@ class PracticeAdmin(ServiceModelAdmin):
     def update_object(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> Any:
         """Change the practice, its hours as a whole."""
         return super().update_object(request, obj, stretches(data))
+
+
+class BankAccountForm(RefusableForm):
+    """The account as banks print it, in groups of four."""
+
+    iban = forms.CharField(
+        label=_("account"),
+        max_length=50,
+        help_text=_("IBAN, or a Tunisian RIB of 20 digits. Spaces do not matter."),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding and "iban" in self.fields:
+            self.initial["iban"] = grouped(self.instance.iban)
+
+
+@admin.register(BankAccount)
+class BankAccountAdmin(ServiceModelAdmin):
+    """Where a practice is paid: kept by whoever runs the house."""
+
+    form = BankAccountForm
+    list_display = ("practice", "account", "updated_at")
+    list_select_related = ("practice",)
+    ordering = ("practice__name", "pk")
+    update_changed_only = False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the whole account to those who keep it."""
+        name = "iban" if self.keeps(request) else "account"
+        text = _(
+            "Insurers pay to this account. Each sees it on its own reconciliations; one that was made before keeps the "
+            "account it was made with."
+        )
+        return ((None, {"fields": (name,), "description": text}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the masked account to the others."""
+        return () if self.keeps(request) else ("account",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Offer to name an account while there is none."""
+        may: bool = super().has_add_permission(request)
+        return may and self.keeps(request) and account_of(viewer=self.actor(request)) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let those change it who run the house."""
+        return self.keeps(request) and super().has_change_permission(request, obj)
+
+    def keeps(self, request: HttpRequest) -> bool:
+        """Say whether the account is this user's to change."""
+        user = self.actor(request)
+        return user.practice is not None and keeps_account(user, user.practice)
+
+    def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:
+        """Name the first account."""
+        return set_bank_account(actor=self.actor(request), practice=self.actor(request).practice, **data)
+
+    def update_object(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> Any:
+        """Change the account."""
+        return set_bank_account(actor=self.actor(request), practice=obj.practice, **data)
+
+    def object_label(self, obj: BankAccount) -> str:
+        """Return the masked account."""
+        return obj.masked
+
+    @admin.display(description=_("account"))
+    def account(self, obj: BankAccount) -> str:
+        """Return the masked account."""
+        return obj.masked
 
 
 @admin.register(Practitioner)

@@ -10,8 +10,10 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
+from apps.core.fields import EncryptedTextField
 from apps.core.models import BaseModel, PracticeModel, SoftDeleteModel
-from apps.directory.identifiers import validate_rpps, validate_siret, validate_timezone
+from apps.core.querysets import BaseQuerySet
+from apps.directory.identifiers import masked_account, validate_rpps, validate_siret, validate_timezone
 from apps.directory.querysets import (
     InsurerQuerySet,
     OpeningHoursQuerySet,
@@ -97,6 +99,39 @@ class Practice(BaseModel):
     def practice_id(self):  # type: ignore[no-untyped-def]  # UUID; a practice is its own scope
         """A practice owns itself."""
         return self.pk
+
+
+class BankAccount(PracticeModel):
+    """Where a practice is paid; insurers see it on the reconciliations by which they pay it, and nowhere else."""
+
+    iban = EncryptedTextField(
+        _("account"),
+        context="directory.bank_account.iban",
+        max_length=34,
+        help_text=_("IBAN, or a Tunisian RIB of 20 digits."),
+    )
+
+    objects = BaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("bank account")
+        verbose_name_plural = _("bank accounts")
+        default_permissions = ("view", "add", "change")
+        constraints = [
+            models.UniqueConstraint(
+                "practice",
+                name="directory_bankaccount_once",
+                violation_error_message=_("This practice has an account already: change it."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def masked(self) -> str:
+        """The account as it is shown to those who do not pay to it."""
+        return masked_account(self.iban)
 
 
 class Room(PracticeModel, SoftDeleteModel):

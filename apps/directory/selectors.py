@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 
 from apps.core.scope import Viewer
-from apps.directory.models import Insurer, OpeningHours, Practitioner, Room
+from apps.directory.models import BankAccount, Insurer, OpeningHours, Practitioner, Room
 
 
 def practitioners_of(*, viewer: Viewer) -> QuerySet[Practitioner]:
@@ -21,6 +21,18 @@ def practitioners_of(*, viewer: Viewer) -> QuerySet[Practitioner]:
         .prefetch_related(own)
         .order_by("practice", "last_name", "first_name", "pk")
     )
+
+
+def account_of(*, viewer: Viewer) -> BankAccount | None:
+    """Return the account of the viewer's own practice."""
+    row: BankAccount | None = BankAccount.objects.visible_to(viewer).order_by("pk").first()
+    return row
+
+
+def accounts_paid(*, practices: Collection[UUID]) -> dict[UUID, str]:
+    """Return the IBANs of practices that are about to be paid; those without one are left out."""
+    rows = BankAccount.objects.filter(practice__in=list(practices))
+    return {row.practice_id: row.iban for row in rows}
 
 
 def rooms_of(*, viewer: Viewer) -> QuerySet[Room]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import InvalidInput, NotVisible, PermissionRefused
 from apps.core.scope import Viewer
 from apps.core.service import service
+from apps.directory.identifiers import account_number
 from apps.directory.insurer_config import check_config, merged
-from apps.directory.models import Insurer, OpeningHours, Practice, Practitioner, Room
+from apps.directory.models import BankAccount, Insurer, OpeningHours, Practice, Practitioner, Room
 
 Hours = Sequence[dict[str, Any]]
 
@@ -39,6 +41,34 @@ def change_practice(
     if opening_hours is not None:
         replace_hours(practice, None, opening_hours)
     return practice
+
+
+@service("directory.bank_account.set")
+def set_bank_account(*, actor: Viewer, practice: Practice, iban: str) -> BankAccount:
+    """Say where a practice is paid from now on: what was generated before keeps the account it was frozen with.
+
+    `iban` is an IBAN or a Tunisian RIB. Refuses VALIDATION_ERROR (a wrong check digit) and FORBIDDEN: whoever runs a
+    house keeps its account, so not the doctors of a clinic.
+    """
+    if not keeps_account(actor, practice):
+        raise PermissionRefused
+    try:
+        number = account_number(iban)
+    except ValidationError as error:
+        raise InvalidInput(iban=error.messages) from error
+    lock_settings(practice)
+    row = BankAccount.objects.filter(practice=practice).first() or BankAccount(practice=practice)
+    if row._state.adding or row.iban != number:
+        row.iban = number
+        row.full_clean()
+        row.save()
+    return row
+
+
+def keeps_account(viewer: Viewer, practice: Practice) -> bool:
+    """Whether somebody runs this house, so that its account is theirs to read and to change."""
+    runs_it = practice.kind != Practice.Kind.CLINIC or viewer.role == "clinic_admin"
+    return viewer.practice_id == practice.pk and runs_it
 
 
 @service("directory.practitioner.create")

@@ -16,7 +16,9 @@ from django.db import connection
 from apps.insurance.models import Reconciliation, ReconciliationProvider, Retention
 from apps.insurance.services.reconciling_sql import LINE_HASHES
 
-VERSION: Final = 1
+# Accounts came with the second version; what was generated before has none and keeps its hash.
+VERSION: Final = 2
+WITHOUT_ACCOUNTS: Final = 1
 HEADER: Final = (
     "number sequence currency total_claims total_amount total_covered total_retentions total_credits total_releases "
     "total_carried_out total_net_payable"
@@ -41,13 +43,14 @@ def content_of(
     hashes: Mapping[UUID, str],
 ) -> dict[str, Any]:
     """Return the content as plain values, providers and their retentions in a fixed order."""
+    has_accounts = any(row.account is not None for row in providers)
     kept: dict[UUID, list[dict[str, Any]]] = {}
     for row in sorted(retentions, key=lambda row: (row.provider_id, row.code)):
         plain: dict[str, Any] = {name: getattr(row, name) for name in KEPT}
         plain["releasable_on"] = row.releasable_on.isoformat() if row.releasable_on else None
         kept.setdefault(row.provider_id, []).append(plain)
     return {
-        "version": VERSION,
+        "version": VERSION if has_accounts else WITHOUT_ACCOUNTS,
         "insurer": str(reconciliation.insurer_id),
         **{name: getattr(reconciliation, name) for name in HEADER},
         "period_start": reconciliation.period_start.isoformat(),
@@ -57,6 +60,7 @@ def content_of(
             {
                 "provider": str(row.provider_id),
                 **{name: getattr(row, name) for name in TOTALS},
+                **({"account": row.account} if has_accounts else {}),
                 "retention_rows": kept.get(row.provider_id, []),
                 "lines_sha256": hashes.get(row.provider_id, ""),
             }

@@ -6,15 +6,17 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 from django.utils.translation import gettext as _
 
 from apps.core.money import exponent
 from apps.core.scope import Viewer
+from apps.directory.identifiers import masked_account
 from apps.insurance.bordereau import content_now
-from apps.insurance.models import Reconciliation, ReconciliationLine
-from apps.insurance.reconciliation_selectors import line_values
+from apps.insurance.models import Reconciliation, ReconciliationLine, ReconciliationProvider
+from apps.insurance.reconciliation_selectors import line_values, totals_for
 
 # A spreadsheet takes a cell that begins so for a formula.
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|")
@@ -24,11 +26,11 @@ def csv_lines(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[str]:
     """Yield the lines the viewer reads: semicolons, decimal commas, the bordereau's number and hash on each."""
     yield "\ufeff" + row_text(
         [
-            _("Bordereau"), _("Provider"), _("Tax number"), _("Kind"), _("Claim"), _("Care"), _("Day of care"),
+            _("Bordereau"), _("Provider"), _("Tax number"), _("Account"), _("Kind"), _("Claim"), _("Care"), _("Day of care"),
             _("Currency"), _("Asked"), _("Covered"), _("Retention"), _("Net"), "SHA-256",
         ]
     )  # fmt: skip
-    currency = reconciliation.currency
+    currency, accounts = reconciliation.currency, accounts_shown(reconciliation, viewer)
     kinds = dict(ReconciliationLine.Kind.choices)
     for line in line_values(reconciliation, viewer):
         yield row_text(
@@ -36,6 +38,7 @@ def csv_lines(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[str]:
                 reconciliation.number,
                 line["provider__name"],
                 line["provider__tax_id"],
+                accounts[line["provider_id"]] or _("MISSING"),
                 kinds[line["kind"]],
                 line["claim_id"] or "",
                 line["claim__type"] or "",
@@ -55,7 +58,7 @@ def json_lines(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[str]:
         content = {
             name: content[name]
             for name in ("version", "insurer", "number", "currency", "period_start", "period_end")
-        } | {"providers": [row for row in content["providers"] if row["provider"] == own]}
+        } | {"providers": [hidden(row) for row in content["providers"] if row["provider"] == own]}
     head = {"sha256": reconciliation.content_sha256, "content": content}
     yield orjson.dumps(head, option=orjson.OPT_SORT_KEYS).decode()[:-1] + ',"lines":['
     separator = ""
@@ -68,6 +71,23 @@ def json_lines(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[str]:
         yield separator + orjson.dumps(shown).decode()
         separator = ","
     yield "]}"
+
+
+def hidden(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a provider's row with its account masked."""
+    return {**row, "account": masked_account(row["account"])} if "account" in row else row
+
+
+def accounts_shown(reconciliation: Reconciliation, viewer: Viewer) -> dict[UUID, str]:
+    """Return where each provider the viewer reads of is paid, by provider."""
+    rows = totals_for(viewer=viewer).filter(reconciliation=reconciliation)
+    return {row.provider_id: account_shown(row, viewer) for row in rows}
+
+
+def account_shown(row: ReconciliationProvider, viewer: Viewer) -> str:
+    """Return where a provider is paid: whole for the insurer that pays, masked for anybody else, empty if unknown."""
+    account = row.account or ""
+    return account if viewer.insurer_id == row.insurer_id else masked_account(account)
 
 
 def row_text(values: Sequence[Any]) -> str:

@@ -16,8 +16,10 @@ from django.utils.formats import date_format
 
 from apps.core.money import format_money, format_number
 from apps.core.scope import Viewer
-from apps.insurance.models import Reconciliation, ReconciliationLine, ReconciliationProvider, Retention
-from apps.insurance.reconciliation_selectors import lines_for, totals_for, withheld_of
+from apps.directory.identifiers import TUNISIAN, grouped
+from apps.insurance.models import Reconciliation, ReconciliationLine, Retention
+from apps.insurance.reconciliation_selectors import lines_for
+from apps.insurance.transfers import Transfer, transfers_of
 
 FOLDER: Final = Path(settings.BASE_DIR) / "templates" / "insurance"
 # What people still read; the whole is in the CSV, under the same hash.
@@ -32,6 +34,8 @@ class ProviderPart:
     name: str
     tax_id: str
     city: str
+    account: str
+    reference: str
     claims: int
     certificate: str
     amounts: dict[str, str]
@@ -52,16 +56,18 @@ class Bordereau:
     paid: str
     parts: Sequence[ProviderPart]
     left_out: int
+    missing: int
 
 
 def bordereau_of(row: Reconciliation, viewer: Viewer) -> Bordereau:
     """Read what the viewer's copy shows, in the active language."""
-    totals = list(totals_for(viewer=viewer).filter(reconciliation=row))
+    transfers = sorted(transfers_of(row, viewer), key=lambda each: (each.total.provider.name, each.reference))
+    totals = [each.total for each in transfers]
     kept = list(Retention.objects.visible_to(viewer).filter(reconciliation=row).order_by("code"))
     rows = lines_for(viewer=viewer).filter(reconciliation=row)
     lines, count = list(rows[:MOST_LINES]), rows.count()
     sums = {name: sum(getattr(total, name) for total in totals) for name in AMOUNTS}
-    withheld = withheld_of(row, viewer)
+    withheld = sum(each.disputed for each in transfers)
     return Bordereau(
         row=row,
         period=(short(row.period_start), short(row.period_end)),
@@ -71,22 +77,26 @@ def bordereau_of(row: Reconciliation, viewer: Viewer) -> Bordereau:
         | {"claims": str(sum(total.claims for total in totals))},
         disputed=money(row, withheld) if withheld else "",
         paid=money(row, sums["net"] - withheld) if row.paid_amount is not None else "",
-        parts=[part_of(row, total, kept, lines) for total in totals],
+        parts=[part_of(row, transfer, kept, lines) for transfer in transfers],
+        missing=sum(not each.account for each in transfers if each.amount),
         left_out=count - len(lines),
     )
 
 
 def part_of(
     row: Reconciliation,
-    total: ReconciliationProvider,
+    transfer: Transfer,
     kept: Sequence[Retention],
     lines: Sequence[ReconciliationLine],
 ) -> ProviderPart:
     """Return one provider's part as text."""
+    total = transfer.total
     return ProviderPart(
         name=total.provider.name,
         tax_id=total.provider.tax_id,
         city=total.provider.city,
+        account=account_text(transfer.account),
+        reference=transfer.reference if transfer.amount else "",
         claims=total.claims,
         certificate=total.certificate_number,
         amounts={name: number(row, getattr(total, name)) for name in AMOUNTS},
@@ -103,6 +113,14 @@ def part_of(
         ],
         lines=[line_of(row, line) for line in lines if line.provider_row_id == total.pk],
     )
+
+
+def account_text(account: str) -> str:
+    """Write an account as banks print it, the RIB of a Tunisian one beside its IBAN."""
+    rib = account.removeprefix(TUNISIAN)
+    whole = account.isalnum()
+    text = grouped(account) if whole else account
+    return f"{text} · RIB {rib}" if whole and account.startswith(TUNISIAN) else text
 
 
 def line_of(row: Reconciliation, line: ReconciliationLine) -> dict[str, str]:

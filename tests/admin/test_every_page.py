@@ -41,6 +41,7 @@ EXPECTED: dict[str, Row] = {
     "audit.accessentry": Row("dora ines nora root"),
     "audit.auditentry": Row("dora ines nora root"),
     "directory.practice": Row(f"{DENTAL} root", "root", "dora root"),
+    "directory.bankaccount": Row("dora", "dora", "dora"),
     "directory.practitioner": Row(f"{DENTAL} root", "dora root", "dora root"),
     "directory.room": Row(f"{DENTAL} root", "dora root", "dora root", "dora root"),
     "directory.insurer": Row(f"{DENTAL} ines omar nora root", "", "ines nora"),

@@ -50,7 +50,7 @@ from apps.catalog.models import Act, FavouriteAct, PracticeFee, Tariff, VatCode
 from apps.clinical.models import Treatment
 from apps.compliance.services import open_request
 from apps.core.context import bind
-from apps.directory.models import Insurer, Practice, Practitioner, Room
+from apps.directory.models import BankAccount, Insurer, Practice, Practitioner, Room
 from apps.insurance.models import (
     ClaimFlag,
     Contract,
@@ -164,6 +164,13 @@ def a_practice(world: World, who: str, n: int) -> Any:
     if world.people[who].practice_id:
         return world.practice_of(who)
     return Practice.objects.create(name=f"Cabinet {n}", license_no=uuid4().hex[:20])
+
+
+@makes("directory.bankaccount")
+def a_bank_account(world: World, who: str, n: int) -> Any:
+    practice = world.practice_of(who)
+    row = BankAccount.objects.filter(practice=practice).first()
+    return row or BankAccount.objects.create(practice=practice, iban="FR7630006000011234567890189")
 
 
 @makes("directory.practitioner")

@@ -168,6 +168,7 @@ SCENES = {
     ("POST", "/claims/{}/reject"), ("POST", "/claims/{}/block"), ("POST", "/claims/{}/review"),
     ("POST", "/claims/{}/void"), ("POST", "/claims/{}/confirm"), ("POST", "/claims/{}/reverse"),
     ("POST", "/payments/{}/allocate"), ("POST", "/dunning-policy"), ("POST", "/insurer-transfers"),
+    ("POST", "/bank-account"),
 }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ LISTS = {
     "/instalment-plans": ("", "plan"),
     "/invoice-reminders": ("", "bill_reminder"),
     "/dunning-policy": ("", "-"),
+    "/bank-account": ("", "-"),
     "/insurer-transfers": ("", "bank_transfer"),
     "/invoices": ("", "draft"),
     "/notifications/jobs": ("", "job"),

@@ -28,16 +28,18 @@ from apps.patients.services import add_alert, register_patient
 from tests.agenda.scenes import Desk, clock
 from tests.audit.trails import FULL
 from tests.billing.making import make_acts
+from tests.core.network_markers import NETWORK, plant_network
 
 MARKERS = 1000 if FULL else 200
 REAL = [(model, field) for model, field in sealed_fields() if model.__module__.startswith("apps.")]
-# Where the 1,000 markers are put: by the services, in all sealed columns but those of a later issue.
+# Where the 1,000 markers are put, by the services: columns of the practice here, those of the payer network beside.
 SEEDED = {
     "accounts.mfadevice.seed", "billing.invoiceitem.vat_reason", "patients.alert.label", "patients.alert.note",
     "patients.alert.substance", "agenda.appointment_note.body", "agenda.pinned_visit.note",
     "clinical.treatment.cancel_reason", "core.idempotencykey.answer", "notifications.job.context",
     "notifications.job.recipient", "patients.patient.national_id",
 }  # fmt: skip
+ALL_SEEDED = SEEDED | NETWORK
 
 
 def id_of(field: SealedField) -> str:
@@ -108,13 +110,13 @@ def binary_dump() -> Iterator[tuple[str, bytes]]:
 
 def plant(count: int, *, house: Any, ana: Any, ben: Any, at: Any, practitioner: Any) -> dict[str, list[str]]:
     """Put markers into every sealed column through the services; return them by context."""
-    practice, per = house.practice, count // len(SEEDED)
+    practice, per = house.practice, count // len(ALL_SEEDED)
     found: dict[str, list[str]] = {context: [] for context in SEEDED}
     acts = make_acts()
     act = acts["HBJD001"]
     desk = Desk(ben, house, at)
     visit = desk.book(clock(9))
-    for n in range(per + count % len(SEEDED)):
+    for n in range(per + count % len(ALL_SEEDED)):
         mark = f"mZ{n:05d}qX{uuid4().hex[:8]}"
         national_id = number(n + 10)
         patient = register_patient(
@@ -161,8 +163,10 @@ def plant(count: int, *, house: Any, ana: Any, ben: Any, at: Any, practitioner: 
 @pytest.mark.django_db
 @pytest.mark.figures
 class TestDump:
-    def test_contains_none_of_the_markers(self, house, ana, ben, at, practitioner) -> None:
+    def test_contains_none_of_the_markers(self, house, ana, ben, insurer, at, practitioner) -> None:
         planted = plant(MARKERS, house=house, ana=ana, ben=ben, at=at, practitioner=practitioner)
+        planted |= plant_network(MARKERS // len(ALL_SEEDED) + 1, insurer=insurer, at=at)
+        assert {context for context, texts in planted.items() if texts} == ALL_SEEDED
         markers = [text.encode() for texts in planted.values() for text in texts]
         bare = Patient.objects.order_by("-file_number").first()
         assert bare is not None
@@ -180,15 +184,8 @@ class TestDump:
     def test_every_sealed_column_is_covered(self) -> None:
         """A new sealed column joins the markers, or says here why a later test of its own does it."""
         later = {
-            "insurance.adherent.national_id",
-            "insurance.adherent.phone",
-            "insurance.claim.notes",
-            "insurance.claim_item.diagnosis",
-            "insurance.claim_review.reason",
-            "insurance.dispute.decision",
-            "insurance.dispute.reason",  # need the network; tests/insurance holds them
             "notifications.log.rendered",  # written by a sender; tests/notifications holds it
             "patients.emergency_access.reason",  # needs a restricted file; tests/patients holds it
         }
-        assert {field.context for _model, field in REAL} == SEEDED | later
+        assert {field.context for _model, field in REAL} == ALL_SEEDED | later
         assert apps.ready

@@ -85,6 +85,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         gettext_noop("Settings"),
         (
             (gettext_noop("Practice"), "home_health", "directory", "practice"),
+            (gettext_noop("Bank account"), "account_balance_wallet", "directory", "bankaccount"),
             (gettext_noop("Practitioners"), "stethoscope", "directory", "practitioner"),
             (gettext_noop("Rooms"), "meeting_room", "directory", "room"),
             (gettext_noop("Appointment types"), "event_note", "agenda", "appointmenttype"),

@@ -103,6 +103,23 @@ class RoomInput(serializers.Serializer[Any]):
     is_active = serializers.BooleanField(required=False)
 
 
+class BankAccountOutput(serializers.Serializer[Any]):
+    """Where the caller's practice is paid; empty texts while nothing is known."""
+
+    iban = serializers.CharField(help_text="In full for those who run the house, else masked.")
+    masked = serializers.CharField(help_text="As others see it: country, key and the last four.")
+    rib = serializers.CharField(help_text="The 20 digits of a Tunisian account, else empty.")
+    is_missing = serializers.BooleanField()
+
+
+class BankAccountInput(serializers.Serializer[Any]):
+    """The account to pay to."""
+
+    iban = serializers.CharField(
+        max_length=50, help_text="An IBAN or a Tunisian RIB, with or without spaces."
+    )
+
+
 class InsurerOutput(serializers.ModelSerializer[Insurer]):
     """An insurer's card."""
 

@@ -17,6 +17,8 @@ from apps.core.api.views import BaseViewSet
 from apps.core.errors import InvalidInput
 from apps.directory.api.filters import InsurerFilter, PractitionerFilter, RoomFilter
 from apps.directory.api.serializers import (
+    BankAccountInput,
+    BankAccountOutput,
     InsurerInput,
     InsurerOutput,
     PractitionerInput,
@@ -24,15 +26,18 @@ from apps.directory.api.serializers import (
     RoomInput,
     RoomOutput,
 )
-from apps.directory.models import Insurer, Practice, Practitioner, Room
-from apps.directory.selectors import house_hours, insurers_for, practitioners_of, rooms_of
+from apps.directory.identifiers import TUNISIAN, grouped, masked_account
+from apps.directory.models import BankAccount, Insurer, Practice, Practitioner, Room
+from apps.directory.selectors import account_of, house_hours, insurers_for, practitioners_of, rooms_of
 from apps.directory.services import (
     change_insurer,
     change_practitioner,
     change_room,
     create_practitioner,
     create_room,
+    keeps_account,
     remove_room,
+    set_bank_account,
 )
 
 
@@ -145,6 +150,40 @@ class RoomViewSet(BaseViewSet):
         """Take a room out of use."""
         remove_room(actor=self.caller, room=self.get_object(), at=timezone.now())
         return Response(status=204)
+
+
+class BankAccountViewSet(BaseViewSet):
+    """Where the caller's practice is paid."""
+
+    queryset = BankAccount.objects.none()
+    permissions = {"show": "directory.view_bankaccount", "set": "directory.change_bankaccount"}
+    serializers = {"show": BankAccountOutput, "set": BankAccountOutput}
+    inputs = {"set": BankAccountInput}
+    pagination_class = None
+
+    @extend_schema(operation_id="bank_account_show", responses=BankAccountOutput)
+    def show(self, request: Request) -> Response:
+        """Show the account."""
+        return self.shown(account_of(viewer=self.caller))
+
+    @extend_schema(operation_id="bank_account_set", request=BankAccountInput, responses=BankAccountOutput)
+    def set(self, request: Request) -> Response:
+        """Change the account, or name the first one; reconciliations made before keep theirs."""
+        body = self.parsed()
+        return self.shown(set_bank_account(actor=self.caller, practice=self.caller.practice, **body))
+
+    def shown(self, row: BankAccount | None) -> Response:
+        """Answer an account as the caller may read it."""
+        iban = row.iban if row is not None else ""
+        whole = keeps_account(self.caller, self.caller.practice)
+        return Response(
+            {
+                "iban": grouped(iban) if whole else masked_account(iban),
+                "masked": masked_account(iban),
+                "rib": iban.removeprefix(TUNISIAN) if whole and iban.startswith(TUNISIAN) else "",
+                "is_missing": not iban,
+            }
+        )
 
 
 class InsurerViewSet(BaseViewSet):

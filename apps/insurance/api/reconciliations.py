@@ -41,8 +41,9 @@ from apps.insurance.services.disputes import decide_dispute, open_dispute
 from apps.insurance.services.jobs import is_large, request_reconciliation
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import cancel_reconciliation, pay_reconciliation, send_reconciliation
+from apps.insurance.transfers import payment_lines
 
-FILES = {"pdf", "csv", "content"}
+FILES = {"pdf", "csv", "content", "payments"}
 
 
 class ReconciliationViewSet(BaseViewSet):
@@ -61,6 +62,7 @@ class ReconciliationViewSet(BaseViewSet):
         "pdf": "insurance.view_reconciliation",
         "csv": "insurance.view_reconciliation",
         "content": "insurance.view_reconciliation",
+        "payments": "insurance.view_reconciliation",
     }
     serializers = {
         "list": ReconciliationOutput,
@@ -184,6 +186,14 @@ class ReconciliationViewSet(BaseViewSet):
         """Return the canonical content, and the lines it is hashed over."""
         row = self.get_object()
         return self.stream(row, json_lines(row, self.caller), "json", "application/json")
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"], url_path=r"payments\.csv")
+    def payments(self, request: Request, pk: Any = None) -> StreamingHttpResponse:
+        """Return one line per payment, to match with the bank's, and one that closes the lot."""
+        row = self.get_object()
+        text = payment_lines(row, self.caller)
+        return self.stream(row, text, "payments.csv", "text/csv; charset=utf-8")
 
     def stream(
         self, row: Reconciliation, text: Iterator[str], kind: str, content_type: str

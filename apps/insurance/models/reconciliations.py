@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.fields import EncryptedTextField
 from apps.core.models import BaseModel
 from apps.directory.models import Currency, Insurer, Practice
 from apps.insurance.models.claims import Claim
@@ -194,6 +195,14 @@ class ReconciliationProvider(BaseModel):
     carried_out = models.BigIntegerField(_("carried forward"), default=0)
     net = models.BigIntegerField(_("net"), default=0)
     certificate_number = models.CharField(_("certificate"), max_length=60, blank=True)
+    account = EncryptedTextField(
+        _("account"),
+        context="insurance.reconciliation_provider.account",
+        max_length=34,
+        null=True,
+        blank=True,
+        help_text=_("IBAN as it was when this was generated. Empty: not known then."),
+    )
 
     audited = False
     objects = ProviderSideQuerySet.as_manager()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -42,10 +42,24 @@ class Inputs:
         """Ask the engine."""
         return adjudicate(self.request, self.contract, self.bareme, self.history, self.balances, self.config)
 
+    def without_diagnoses(self) -> Inputs:
+        """Return inputs that decide the same and are stored in clear: of a diagnosis what an exclusion goes by, no more."""
+        prefixes = {each.diagnosis_prefix for each in self.contract.exclusions} if self.contract else set()
+        lines = tuple(
+            replace(line, diagnosis=line.diagnosis[: longest_beginning(line.diagnosis, prefixes)])
+            for line in self.request.lines
+        )
+        return replace(self, request=replace(self.request, lines=lines))
+
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Inputs:
         """Read inputs back as they were; what a person changed beside them is no input of the engine."""
         return from_plain(cls, {name: part for name, part in stored.items() if name != "changes"})
+
+
+def longest_beginning(text: str, prefixes: Iterable[str]) -> int:
+    """Return the length of the longest of some prefixes a text begins with, whatever the case; 0 for none."""
+    return max((len(each) for each in prefixes if text.upper().startswith(each.upper())), default=0)
 
 
 def decision_of(
@@ -59,7 +73,7 @@ def decision_of(
     changes: Mapping[str, Any] | None = None,
 ) -> Decision:
     """Return the row of a decision; `changes` are what a person set beside the engine's word."""
-    plain = to_plain(inputs)
+    plain = to_plain(inputs.without_diagnoses())
     if changes:
         plain["changes"] = to_plain(changes)
     return Decision(

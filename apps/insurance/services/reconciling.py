@@ -15,6 +15,7 @@ from apps.core.models import new_id
 from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
 from apps.directory.models import Currency, Insurer
+from apps.directory.selectors import accounts_paid
 from apps.insurance.bordereau import content_of, line_hashes, sha256_of
 from apps.insurance.models import (
     Claim,
@@ -103,6 +104,7 @@ def generate_reconciliation(
     if not accounts:
         raise NothingToReconcile(insurer=str(insurer.pk), currency=currency)
     providers, retentions = totals_of(header, accounts)
+    freeze_accounts(providers)
     ReconciliationProvider.objects.bulk_create(providers)
     Retention.objects.bulk_create(retentions)
     Retention.objects.filter(pk__in=released).update(released_in=header)
@@ -114,6 +116,13 @@ def generate_reconciliation(
     header.full_clean(exclude=["insurer", "generated_by", "sent_by", "paid_by"], validate_constraints=False)
     header.save(force_insert=True)
     return header
+
+
+def freeze_accounts(providers: Sequence[ReconciliationProvider]) -> None:
+    """Note on each provider's row where it is paid as of now; empty where nobody has said."""
+    known = accounts_paid(practices=[row.provider_id for row in providers])
+    for row in providers:
+        row.account = known.get(row.provider_id, "")
 
 
 def new_header(
