@@ -11,10 +11,12 @@ class InsuranceConfig(AppConfig):
 
     def ready(self) -> None:
         """Answer what the directory and the patient file ask."""
+        from apps.core.admin.dashboard import index_cards
         from apps.core.api.errors import refusal_elsewhere
         from apps.core.health import add_check
         from apps.directory.insurer_config import insurer_config_problems
         from apps.insurance.api.fhir.refusals import refuse_in_fhir
+        from apps.insurance.cards import network_cards
         from apps.insurance.rule_settings import fraud_problems
         from apps.insurance.schemas import default_bareme_problems
         from apps.insurance.services.coverages import move_coverages
@@ -25,4 +27,5 @@ class InsuranceConfig(AppConfig):
         insurer_config_problems.register(fraud_problems)
         patient_merge.register(move_coverages)
         refusal_elsewhere.register(refuse_in_fhir)
+        index_cards.register(network_cards)
         add_check("network", check_network)

@@ -54,9 +54,12 @@ from apps.directory.models import BankAccount, Insurer, Practice, Practitioner, 
 from apps.insurance.models import (
     ClaimFlag,
     Contract,
+    Dispute,
     NetworkProof,
     PatientCoverage,
     Reconciliation,
+    ReconciliationJob,
+    ReconciliationLine,
     ReconciliationProvider,
 )
 from apps.notifications.models import NotificationJob, NotificationLog, NotificationTemplate, Suppression
@@ -663,6 +666,49 @@ def a_reconciliation(world: World, who: str, n: int) -> Any:
     row.status, row.sent_at = Reconciliation.Status.SENT, world.at
     row.save()
     return row
+
+
+@makes("insurance.reconciliationline")
+def a_reconciliation_line(world: World, who: str, n: int) -> Any:
+    own = world.people[who].insurer
+    insurer = own or Insurer.objects.create(name="Mutuelle", code=uuid4().hex[:12])
+    practice = world.house.practice if own else world.practice_of(who)
+    year = 1990 + Reconciliation.objects.filter(insurer=insurer).count()
+    row = Reconciliation.objects.create(
+        insurer=insurer, number=f"BRD-{year}", sequence=1, period_start=date(year, 1, 1), period_end=date(year, 1, 31),
+        cutoff_at=world.at, currency=insurer.currency, generated_at=world.at,
+    )  # fmt: skip
+    total = ReconciliationProvider.objects.create(insurer=insurer, reconciliation=row, provider=practice)
+    line = ReconciliationLine.objects.create(
+        insurer=insurer,
+        reconciliation=row,
+        provider_row=total,
+        provider=practice,
+        kind="carry",
+        covered=0,
+        net=0,
+    )
+    row.status, row.sent_at = Reconciliation.Status.SENT, world.at
+    row.save()
+    return line
+
+
+@makes("insurance.dispute")
+def a_dispute(world: World, who: str, n: int) -> Any:
+    line = a_reconciliation_line(world, who, n)
+    return Dispute.objects.create(
+        insurer=line.insurer, provider=line.provider, line=line, side="provider", opened_by=world.people["ana"],
+        opened_at=world.at, reason="Montant", amount=1,
+    )  # fmt: skip
+
+
+@makes("insurance.reconciliationjob")
+def a_reconciliation_job(world: World, who: str, n: int) -> Any:
+    insurer = world.insurer_of(who)
+    return ReconciliationJob.objects.create(
+        insurer=insurer, kind="generate", unique_key=str(uuid4()), due_at=world.at, currency=insurer.currency,
+        period_start=date(2026, 1, 1), period_end=date(2026, 1, 31),
+    )  # fmt: skip
 
 
 @makes("insurance.networkproof")

@@ -38,7 +38,12 @@ class ActionSpec:
     when: Callable[[Any], bool] | None
     icon: str
     danger: bool
+    expects: str
     each: Each
+
+    def seen(self, obj: Any) -> str:
+        """Return what the user sees of the object now, which must still hold when the action runs."""
+        return str(getattr(obj, self.expects)) if self.expects else ""
 
     def is_offered(self, request: HttpRequest, obj: Any) -> bool:
         """Say whether this user gets the button on this object's page."""
@@ -54,15 +59,19 @@ def service_action(
     when: Callable[[Any], bool] | None = None,
     icon: str = "play_arrow",
     danger: bool = False,
+    expects: str = "",
 ) -> Callable[[Each], Any]:
-    """Make `def verb(self, request, obj[, reason])` an action of the list and a button of the object's page.
+    """Make `def verb(self, request, obj[, reason][, expected])` an action of the list and a button of the object's page.
 
     The method calls one service for one object; what it returns, if anything, is the sentence shown.
-    With `reason` the confirmation page asks for one and the method gets it by keyword.
+    With `reason` the confirmation page asks for one and the method gets it by keyword. `expects` names a field: the
+    method gets, as `expected`, the value the page showed when the button was pressed.
     """
 
     def decorate(each: Each) -> Any:
-        spec = ActionSpec(each.__name__, label, permission, confirm, reason, when, icon, danger, each)
+        spec = ActionSpec(
+            each.__name__, label, permission, confirm, reason, when, icon, danger, expects, each
+        )
 
         @wraps(each)
         def act(
@@ -112,6 +121,7 @@ def ask(
         "selected": [str(row.pk) for row in rows] if "action" in request.POST else [],
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "reason_missing": confirmed,
+        "seen": [(row.pk, seen_of(request, row, spec)) for row in rows] if spec.expects else [],
         "media": model_admin.media,
     }
     return TemplateResponse(request, "admin/service_action_confirmation.html", context)
@@ -122,6 +132,8 @@ def run(model_admin: ServiceModelAdmin, request: HttpRequest, rows: Iterable[Mod
     given = {"reason": request.POST.get("reason", "").strip()} if spec.reason else {}
     done, said = 0, False
     for row in rows:
+        if spec.expects:
+            given["expected"] = seen_of(request, row, spec)
         try:
             sentence = spec.each(model_admin, request, row, **given)
         except (DomainError, ValidationError) as refusal:
@@ -135,3 +147,8 @@ def run(model_admin: ServiceModelAdmin, request: HttpRequest, rows: Iterable[Mod
         counted = ngettext("%(count)d object.", "%(count)d objects.", done) % {"count": done}
         messages.success(request, f"{spec.label}: {counted}")
     return done
+
+
+def seen_of(request: HttpRequest, row: Any, spec: ActionSpec) -> str:
+    """Return what the user saw of a row: on the page of its button, else on the page that asks once more."""
+    return request.POST.get(f"seen_{row.pk}") or request.GET.get("seen") or spec.seen(row)

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
@@ -78,7 +79,7 @@ class ServiceModelAdmin(ServiceWriting, ScopedAdmin, ModelAdmin):  # type: ignor
             rows_shown.send(self.actor(request), [obj], set())
             context["subtitle"] = self.object_label(obj)
             context["service_buttons"] = [
-                {"spec": spec, "url": self.page(f"{spec.name}_do", obj.pk)}
+                {"spec": spec, "url": self.action_url(spec, obj)}
                 for spec in self.specs()
                 if spec.is_offered(request, obj)
             ]
@@ -109,6 +110,11 @@ class ServiceModelAdmin(ServiceWriting, ScopedAdmin, ModelAdmin):  # type: ignor
         )
 
     # --- actions
+
+    def action_url(self, spec: ActionSpec, obj: Any) -> str:
+        """Return the address of a button, which carries what its page shows where the action asks for it."""
+        address = self.page(f"{spec.name}_do", obj.pk)
+        return f"{address}?{urlencode({'seen': spec.seen(obj)})}" if spec.expects else address
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Offer the actions the role grants; Django's bulk deletion would go past the services."""

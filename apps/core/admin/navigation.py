@@ -75,6 +75,7 @@ MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             (gettext_noop("Claims"), "assignment", "insurance", "claim"),
             (gettext_noop("Flags"), "flag", "insurance", "claimflag"),
             (gettext_noop("Reconciliations"), "account_balance", "insurance", "reconciliation"),
+            (gettext_noop("Disputes"), "gavel", "insurance", "dispute"),
             (gettext_noop("Proofs of the network"), "fact_check", "insurance", "networkproof"),
             (gettext_noop("Insured people"), "id_card", "insurance", "adherent"),
             (gettext_noop("Contracts"), "contract", "insurance", "contract"),

@@ -1,5 +1,20 @@
 """The payer network in the admin."""
 
-from apps.insurance.admin import claims, contracts, conventions, coverages, flags, people, reconciliations
+from apps.insurance.admin import (
+    claims,
+    contracts,
+    conventions,
+    coverages,
+    disputes,
+    flags,
+    lines,
+    people,
+    progress,
+    proofs,
+    reconciliations,
+)
 
-__all__ = ["claims", "contracts", "conventions", "coverages", "flags", "people", "reconciliations"]
+__all__ = [
+    "claims", "contracts", "conventions", "coverages", "disputes", "flags", "lines", "people", "progress", "proofs",
+    "reconciliations",
+]  # fmt: skip

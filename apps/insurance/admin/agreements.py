@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.utils.html import format_html, format_html_join
@@ -10,12 +10,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from apps.core.admin.dashboard import admin_page
 from apps.core.money import format_money
 from apps.insurance.models import CareType
 
 # More acts than a page is read for; the file is downloaded for the rest.
 MOST_ACTS: Final = 300
-CELL: Final = "px-3 py-1 text-left align-top"
 
 
 def money(amount: int | None, currency: str) -> str:
@@ -31,16 +31,29 @@ def percent(rate_bp: int | None) -> str:
     return f"{whole}\u202f%" if not rest else f"{whole},{rest:02d}".rstrip("0") + "\u202f%"
 
 
-def table(headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> SafeString:
-    """Draw a table."""
-    head = format_html_join("", '<th scope="col" class="{}">{}</th>', ((CELL, name) for name in headings))
+def link(model: str, key: Any, text: Any) -> SafeString | str:
+    """Return a text that leads to a row's page, where the house has one."""
+    address = admin_page(f"insurance_{model}_change", key)
+    if not address:
+        return str(text)
+    classes = "text-primary-700 whitespace-nowrap dark:text-primary-400"
+    return format_html('<a class="{}" href="{}">{}</a>', classes, address, text)
+
+
+def table(
+    headings: Sequence[Any], rows: Iterable[Sequence[Any]], *, numeric: Collection[int] = ()
+) -> SafeString:
+    """Draw a table; `numeric` are the columns of figures, counted from 0, which stand to the right."""
+    classes = ["osd-figure" if number in numeric else "" for number in range(len(headings))]
+    head = format_html_join("", '<th scope="col" class="{}">{}</th>', zip(classes, headings, strict=True))
     body = format_html_join(
         "",
         "<tr>{}</tr>",
-        ((format_html_join("", '<td class="{}">{}</td>', ((CELL, cell) for cell in row)),) for row in rows),
+        ((format_html_join("", '<td class="{}">{}</td>', zip(classes, row, strict=True)),) for row in rows),
     )
     return format_html(
-        '<div class="overflow-x-auto"><table class="text-sm"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        '<div class="overflow-x-auto" tabindex="0"><table class="osd-table text-sm"><thead><tr>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>",
         head,
         body,
     )
@@ -73,7 +86,7 @@ def coverage_table(coverage: Mapping[str, Any], currency: str) -> SafeString:
                 ", ".join(further(care, currency)),
             )
         )
-    return table(headings, rows)
+    return table(headings, rows, numeric=range(1, 6))
 
 
 def further(care: Mapping[str, Any], currency: str) -> list[str]:
@@ -113,7 +126,7 @@ def bareme_table(content: Mapping[str, Any], currency: str) -> SafeString:
         )
         for code, act in acts[:MOST_ACTS]
     ]
-    shown = table(headings, rows)
+    shown = table(headings, rows, numeric=range(3, 6))
     rest = len(acts) - MOST_ACTS
     return format_html("{}<p>{}</p>", shown, _("And %(n)s more.") % {"n": rest}) if rest > 0 else shown
 

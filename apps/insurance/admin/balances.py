@@ -31,7 +31,7 @@ def bar(row: ContractBalance, currency: str) -> SafeString:
         "left": money(row.limit_amount - row.used, currency),
     }
     return format_html(
-        '<p class="mb-2">{}<br><meter class="w-64 max-w-full" min="0" max="{}" value="{}" aria-label="{}"></meter> {}</p>',
+        '<p class="mb-2">{}<br><meter class="osd-meter" min="0" max="{}" value="{}" aria-label="{}"></meter> {}</p>',
         name,
         row.limit_amount or 1,
         row.used,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -27,6 +28,13 @@ COLORS = {S.ACTIVE: "success", S.SUSPENDED: "warning", S.EXPIRED: "info", S.CANC
 MEMBER_FIELDS = ("relation", "joined_on", "left_on", "is_chronic")
 
 
+def indented(value: Any) -> Any:
+    """Show terms as a person reads them, one to a line, and no terms as nothing; what was typed stays as it was."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 class ContractForm(RefusableForm):
     """A contract's terms; the rules are the service's."""
 
@@ -39,6 +47,9 @@ class ContractForm(RefusableForm):
         for name in ("status_from", "exclusions", "limit_by_dependants"):
             if name in self.fields:
                 self.fields[name].required = False
+        for name in ("coverage", "exclusions", "limit_by_dependants"):
+            if name in self.fields:
+                self.fields[name].prepare_value = indented  # type: ignore[method-assign]  # of this form's own field
 
     def _post_clean(self) -> None:
         """Leave the rules to the service."""

@@ -11,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from apps.core.admin import ServiceModelAdmin, ServiceStackedInline
@@ -62,6 +64,10 @@ class ConventionForm(RefusableForm):
         """Leave the rules to the service."""
 
 
+# A page of so many acts is still read at a glance.
+FOLDED_ABOVE = 25
+
+
 class BaremeInline(ServiceStackedInline):
     """Price lists; a published one never changes."""
 
@@ -70,7 +76,6 @@ class BaremeInline(ServiceStackedInline):
     readonly_fields = ("version", "effective_from", "effective_to", "prices")
     ordering = ("-effective_from", "-pk")
     show_change_link = False
-    collapsible = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Bareme]:
         """Load the provider, whose currency the prices are in."""
@@ -79,8 +84,13 @@ class BaremeInline(ServiceStackedInline):
 
     @display(description=_("prices"))
     def prices(self, obj: Bareme) -> str:
-        """Draw the list."""
-        return bareme_table(obj.content, obj.convention.practice.currency)
+        """Draw the list, folded away where it is long."""
+        count = len(obj.content.get("acts", {}))
+        drawn = bareme_table(obj.content, obj.convention.practice.currency)
+        if count <= FOLDED_ABOVE:
+            return drawn
+        title = ngettext("%(n)s act", "%(n)s acts", count) % {"n": count}
+        return format_html('<details><summary class="cursor-pointer">{}</summary>{}</details>', title, drawn)
 
 
 @admin.register(Convention)

@@ -4,64 +4,121 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from apps.core.admin import ServiceModelAdmin, service_action
-from apps.core.admin.forms import RefusableForm
+from apps.core.admin import service_action
+from apps.core.admin.asking import AskForm, AskingAdmin, FormPage
+from apps.core.admin.dashboard import admin_page
+from apps.core.errors import DomainError
 from apps.core.storage import attachment
-from apps.insurance.admin.agreements import money, table
+from apps.insurance.admin.agreements import money
+from apps.insurance.admin.lines import dispute_table
+from apps.insurance.admin.sums import code_table, provider_table
+from apps.insurance.admin.wizard import PeriodWizard
 from apps.insurance.bordereau_files import csv_lines
-from apps.insurance.models import Dispute, NetworkProof, Reconciliation
-from apps.insurance.reconciliation_selectors import days_outstanding, reconciliations_for
+from apps.insurance.models import Dispute, Reconciliation
+from apps.insurance.reconciliation_preview import codes_of
+from apps.insurance.reconciliation_selectors import (
+    days_outstanding,
+    disputed_now,
+    is_overdue,
+    open_disputes_of,
+    payment_due_on,
+    reconciliations_for,
+    waiting_for_payment,
+)
 from apps.insurance.rendering import render_bordereau
-from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import cancel_reconciliation, pay_reconciliation, send_reconciliation
 
 S = Reconciliation.Status
 COLORS = {S.GENERATED: "info", S.SENT: "warning", S.PAID: "success", S.CANCELLED: "danger"}
-# As many as a page is read for; the files hold the rest.
-MOST_PROVIDERS = 200
+# As many as a page is read for; their own list holds the rest.
+MOST_DISPUTES = 100
 
 
-class ReconciliationForm(RefusableForm):
-    """A period to reconcile, or the payment of one that was sent."""
+class OverdueFilter(admin.SimpleListFilter):
+    """Reconciliations that were to be paid by now."""
 
-    class Meta:
-        model = Reconciliation
-        fields = ("period_start", "period_end", "payment_date", "payment_reference")
+    title = _("payment")
+    parameter_name = "payment"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("payment_date", "payment_reference"):
-            if name in self.fields:
-                self.fields[name].required = True
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer what waits, and what waits too long."""
+        return [("outstanding", _("sent, not paid")), ("late", _("late"))]
 
-    def _post_clean(self) -> None:
-        """Leave the rules to the service."""
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep what waits; what is late depends on each insurer's own days."""
+        if self.value() not in {"outstanding", "late"}:
+            return queryset
+        waiting = queryset.outstanding()
+        if self.value() == "outstanding":
+            return waiting
+        at = timezone.now()
+        return waiting.filter(pk__in=[row.pk for row in waiting if is_overdue(row, at)])
+
+
+class PaymentForm(AskForm):
+    """A payment as the bank shows it."""
+
+    payment_date = forms.DateField(label=_("day of payment"))
+    payment_reference = forms.CharField(
+        label=_("payment reference"), max_length=80, help_text=_("As it stands on the bank statement.")
+    )
 
 
 @admin.register(Reconciliation)
-class ReconciliationAdmin(ServiceModelAdmin):
-    """Bordereaux: generated first, to be looked at, then sent or cancelled, then paid."""
+class ReconciliationAdmin(PeriodWizard, AskingAdmin):
+    """Bordereaux: looked at before they are made, then sent or cancelled, then paid."""
 
-    form = ReconciliationForm
-    list_display = ("number", "period", "shown_status", "claims", "covered", "net", "outstanding")
-    list_filter = ("status", "currency")
+    list_display = (
+        "number", "period", "shown_status", "claims", "covered", "net", "outstanding", "due", "open_disputes",
+    )  # fmt: skip
+    list_filter = ("status", OverdueFilter, "currency")
+    list_before_template = "admin/reconciliation_waiting.html"
     search_fields = ("number",)
     search_help_text = _("Number")
     ordering = ("-period_start", "-pk")
     actions = ("send_chosen", "cancel_chosen")
+    form_pages = (
+        FormPage(
+            "pay",
+            _("Record the payment"),
+            "insurance.pay_reconciliation",
+            "payments",
+            lambda row: row.status == S.SENT,
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Return rows with the totals the viewer may read."""
-        return reconciliations_for(viewer=self.actor(request))
+        """Return rows with the totals the viewer may read, and how many disputes are open."""
+        viewer = self.actor(request)
+        return reconciliations_for(viewer=viewer).annotate(disputed_lines=open_disputes_of(viewer))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say above the list what providers wait for, and offer the further lists."""
+        viewer, at = self.actor(request), timezone.now()
+        waiting = waiting_for_payment(viewer=viewer, at=at)
+        further = {
+            "waiting": waiting,
+            "waiting_amounts": [money(amount, currency) for currency, amount in waiting.amounts],
+            "waiting_url": f"{self.page('changelist')}?status__exact=sent",
+            "lines_url": admin_page("insurance_reconciliationline_changelist"),
+            "disputes_url": f"{admin_page('insurance_dispute_changelist')}?status__exact=open",
+            "jobs_url": admin_page("insurance_reconciliationjob_changelist") if viewer.insurer_id else "",
+        }
+        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **further})
+        return answer
 
     # --- who may
 
@@ -69,27 +126,34 @@ class ReconciliationAdmin(ServiceModelAdmin):
         """Let the insurer's heads generate."""
         return bool(request.user.has_perm("insurance.generate_reconciliation"))
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let the payment of a sent one be entered, nothing else."""
-        allowed = bool(request.user.has_perm("insurance.pay_reconciliation"))
-        return allowed and (obj is None or obj.status == S.SENT)
-
     # --- what is done
 
-    def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:
-        """Generate the period."""
-        actor = self.actor(request)
-        return generate_reconciliation(actor=actor, insurer=actor.insurer, at=timezone.now(), **data)
-
-    def update_object(self, request: HttpRequest, obj: Any, data: dict[str, Any]) -> Any:
-        """Record the payment."""
-        return pay_reconciliation(
-            actor=self.actor(request),
-            reconciliation=obj,
-            payment_date=data["payment_date"],
-            reference=data["payment_reference"],
-            at=timezone.now(),
-        )
+    def pay_page(self, request: HttpRequest, obj: Reconciliation) -> HttpResponse:
+        """Ask for day and reference of the payment; record it, or say why not."""
+        today = timezone.now().astimezone(obj.insurer.zone).date()
+        form = PaymentForm(request.POST or None, viewer=request.user, initial={"payment_date": today})
+        if request.method == "POST" and form.is_valid():
+            try:
+                pay_reconciliation(
+                    actor=self.actor(request),
+                    reconciliation=obj,
+                    payment_date=form.cleaned_data["payment_date"],
+                    reference=form.cleaned_data["payment_reference"],
+                    at=timezone.now(),
+                )
+            except (DomainError, ValidationError) as refusal:
+                form.refuse(refusal)
+            else:
+                messages.success(request, _now("Paid; its claims are settled."))
+                return HttpResponseRedirect(self.page("change", obj.pk))
+        left_out = disputed_now(obj)
+        facts = [
+            (_("net payable"), money(obj.total_net_payable, obj.currency)),
+            (_("disputed, left out of the payment"), money(left_out, obj.currency)),
+            (_("to be paid"), money(obj.total_net_payable - left_out, obj.currency)),
+            (_("days outstanding"), self.outstanding(obj)[1]),
+        ]
+        return self.show_form(request, obj, form, "pay", facts=facts)
 
     @service_action(
         _("Send"),
@@ -118,27 +182,32 @@ class ReconciliationAdmin(ServiceModelAdmin):
     # --- the page
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Ask for a period; show what it comes to, and to the insurer where the payment goes."""
-        if obj is None:
-            return ((None, {"fields": (("period_start", "period_end"),)}),)
+        """Show what it comes to, where the payment stands, and what is disputed."""
         payment: tuple[Any, ...] = ()
         if obj.status in {S.SENT, S.PAID}:
-            payment = ((_("Payment"), {"fields": (("payment_date", "payment_reference"), ("disputes",))}),)
-        head = (("number", "shown_status", "outstanding"), ("period", "files"), ("fingerprint",))
+            rows = (("sent_on", "due", "outstanding"), ("paid_on", "payment_reference"), ("disputes",))
+            payment = ((_("Payment and disputes"), {"fields": rows}),)
+        elif obj.status == S.CANCELLED:
+            payment = ((_("Cancellation"), {"fields": (("cancelled_at", "cancel_reason"),)}),)
+        head = (("number", "shown_status"), ("period", "files"), ("fingerprint",))
+        totals = (
+            ("claims", "covered", "kept"),
+            ("credited", "released", "carried"),
+            ("net", "left_out", "paid"),
+        )
         return (
             (None, {"fields": head}),
-            (_("Totals"), {"fields": (("claims", "covered", "kept"), ("credited", "released", "net"))}),
-            (_("Providers"), {"fields": ("providers",)}),
+            (_("Totals"), {"fields": totals}),
             *payment,
+            (_("Providers"), {"fields": ("providers",)}),
+            (_("Retentions"), {"fields": ("retention_rows",)}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Compute what is shown."""
-        if obj is None:
-            return ()
         return tuple(
-            "number shown_status outstanding period files fingerprint claims covered kept credited released net "
-            "providers disputes".split()
+            "number shown_status outstanding due sent_on paid_on period files fingerprint claims covered kept credited "
+            "released carried net left_out paid providers retention_rows disputes".split()
         )
 
     def get_urls(self) -> Any:
@@ -191,11 +260,43 @@ class ReconciliationAdmin(ServiceModelAdmin):
         """Return the status in colour."""
         return obj.status, obj.get_status_display()
 
-    @display(description=_("days outstanding"))
-    def outstanding(self, obj: Reconciliation) -> str:
+    @display(
+        description=_("days outstanding"),
+        ordering="sent_at",
+        label={"late": "danger", "waiting": "warning", "done": "success"},
+    )
+    def outstanding(self, obj: Reconciliation) -> tuple[str, str]:
         """Say how long the providers wait, or waited."""
-        days = days_outstanding(obj, timezone.now())
-        return "–" if days is None else str(_("%(days)s d") % {"days": days})
+        at = timezone.now()
+        days = days_outstanding(obj, at)
+        if days is None:
+            return "", "–"
+        text = str(_("%(days)s d") % {"days": days})
+        if is_overdue(obj, at):
+            return "late", str(_("%(days)s d, late") % {"days": days})
+        return ("waiting" if obj.status == S.SENT else "done"), text
+
+    @display(description=_("to be paid by"))
+    def due(self, obj: Reconciliation) -> str:
+        """Return the day by which the insurer promised to pay."""
+        day = payment_due_on(obj)
+        return "–" if day is None or obj.status != S.SENT else f"{day:%d/%m/%Y}"
+
+    @display(description=_("sent"))
+    def sent_on(self, obj: Reconciliation) -> str:
+        """Return the day it was handed over."""
+        return "–" if obj.sent_at is None else f"{obj.sent_at.astimezone(obj.insurer.zone):%d/%m/%Y}"
+
+    @display(description=_("day of payment"))
+    def paid_on(self, obj: Reconciliation) -> str:
+        """Return the day of the transfer."""
+        return str(_("Not paid yet.")) if obj.payment_date is None else f"{obj.payment_date:%d/%m/%Y}"
+
+    @display(description=_("open disputes"))
+    def open_disputes(self, obj: Reconciliation) -> Any:
+        """Count the disputes nobody has decided, leading to them."""
+        found: int = obj.disputed_lines  # type: ignore[attr-defined]  # annotated by the page's queryset
+        return found or "–"
 
     @display(description=_("claims"))
     def claims(self, obj: Reconciliation) -> int:
@@ -222,6 +323,23 @@ class ReconciliationAdmin(ServiceModelAdmin):
         """Return what is given back."""
         return total(obj, "releases")
 
+    @display(description=_("carried forward"))
+    def carried(self, obj: Reconciliation) -> str:
+        """Return what providers owe beyond what they earned."""
+        return total(obj, "carried_out")
+
+    @display(description=_("disputed, left out of the payment"))
+    def left_out(self, obj: Reconciliation) -> str:
+        """Return what was withheld when it was paid, of the viewer's part."""
+        return "–" if obj.paid_amount is None else money(withheld_in(obj), obj.currency)
+
+    @display(description=_("paid"))
+    def paid(self, obj: Reconciliation) -> str:
+        """Return what was paid, of the viewer's part."""
+        if obj.paid_amount is None:
+            return "–"
+        return money(sum(row.net for row in shown(obj)) - withheld_in(obj), obj.currency)
+
     @display(description=_("net payable"))
     def net(self, obj: Reconciliation) -> str:
         """Return what is paid."""
@@ -232,58 +350,35 @@ class ReconciliationAdmin(ServiceModelAdmin):
         """Return the hash every copy carries."""
         return obj.content_sha256 or "–"
 
-    @display(description=_("files"))
+    @display(description=_("files and lines"))
     def files(self, obj: Reconciliation) -> str:
-        """Link to the bordereau and its lines."""
-        return format_html_join(
-            " · ",
-            '<a class="underline" href="{}">{}</a>',
-            ((self.page(kind, obj.pk), kind.upper()) for kind in ("pdf", "csv")),
+        """Link to the bordereau, its lines as a file, and its lines on screen."""
+        lines = f"{admin_page('insurance_reconciliationline_changelist')}?reconciliation={obj.pk}"
+        entries = (
+            (self.page("pdf", obj.pk), "PDF"),
+            (self.page("csv", obj.pk), "CSV"),
+            (lines, _now("Lines")),
         )
+        return format_html_join(" · ", '<a class="underline" href="{}">{}</a>', entries)
 
     @display(description=_("providers"))
     def providers(self, obj: Reconciliation) -> str:
         """Draw what each provider gets, its share of the whole as a bar."""
-        rows = sorted(shown(obj), key=lambda row: -row.net)
-        most = max((row.net for row in rows), default=0) or 1
-        headings = (_("Provider"), _("Claims"), _("Covered"), _("Retentions"), _("Credits"), _("Net"), "")
-        cells = (
-            (
-                row.provider.name,
-                row.claims,
-                *(
-                    money(getattr(row, name), obj.currency)
-                    for name in ("covered", "retentions", "credits", "net")
-                ),
-                format_html(
-                    '<meter class="w-40" min="0" max="{}" value="{}" aria-label="{}"></meter>',
-                    most,
-                    row.net,
-                    f"{row.provider.name}: {money(row.net, obj.currency)}",
-                ),
-            )
-            for row in rows[:MOST_PROVIDERS]
-        )
-        return table(headings, cells)
+        return provider_table(shown(obj), obj.currency)
+
+    @display(description=_("retentions"))
+    def retention_rows(self, obj: Reconciliation) -> str:
+        """Draw what is kept back, by code."""
+        return code_table(codes_of(list(getattr(obj, "shown_retentions", ()))), obj.currency)
 
     @display(description=_("disputes"))
     def disputes(self, obj: Reconciliation) -> str:
-        """List what is disputed, of the providers shown."""
+        """List what is disputed, of the providers shown, each leading to its page."""
         rows = Dispute.objects.filter(
             line__reconciliation=obj, provider__in=[row.provider_id for row in shown(obj)]
-        ).select_related("provider")
-        found = [
-            (
-                row.provider.name,
-                row.get_side_display(),
-                money(row.amount, obj.currency),
-                money(row.withheld_amount, obj.currency),
-                row.get_status_display(),
-            )
-            for row in rows.order_by("opened_at", "pk")
-        ]
-        headings = (_("Provider"), _("Opened by the"), _("Disputed"), _("Withheld"), _("Status"))
-        return table(headings, found) if found else "–"
+        ).select_related("insurer")
+        found = list(rows.order_by("opened_at", "pk")[:MOST_DISPUTES])
+        return dispute_table(found, obj.currency) if found else str(_("Nobody has disputed a line."))
 
 
 def shown(obj: Reconciliation) -> list[Any]:
@@ -291,33 +386,14 @@ def shown(obj: Reconciliation) -> list[Any]:
     return list(getattr(obj, "shown", ()))
 
 
+def withheld_in(obj: Reconciliation) -> int:
+    """Return what was left out of the payment, of the providers shown."""
+    rows = Dispute.objects.filter(
+        line__reconciliation=obj, provider__in=[row.provider_id for row in shown(obj)]
+    )
+    return sum(rows.values_list("withheld_amount", flat=True))
+
+
 def total(obj: Reconciliation, name: str) -> str:
     """Add a column of the totals up."""
     return money(sum(getattr(row, name) for row in shown(obj)), obj.currency)
-
-
-@admin.register(NetworkProof)
-class NetworkProofAdmin(ServiceModelAdmin):
-    """What the nightly proofs found; written by nobody here."""
-
-    list_display = ("insurer", "ran_at", "verdict", "seconds")
-    list_filter = ("is_sound",)
-    list_select_related = ("insurer",)
-    ordering = ("-ran_at", "-pk")
-    fields = (("insurer", "ran_at", "verdict"), ("seconds",), "discrepancies")
-    readonly_fields = ("verdict", "discrepancies")
-
-    def object_label(self, obj: NetworkProof) -> str:
-        """Return the day."""
-        return f"{obj.ran_at:%d/%m/%Y %H:%M}"
-
-    @display(description=_("verdict"), ordering="is_sound", label={"sound": "success", "unsound": "danger"})
-    def verdict(self, obj: NetworkProof) -> tuple[str, Any]:
-        """Say whether the books agree."""
-        return ("sound", _("the books agree")) if obj.is_sound else ("unsound", _("the books disagree"))
-
-    @display(description=_("discrepancies"))
-    def discrepancies(self, obj: NetworkProof) -> str:
-        """List what does not fit, with the keys of the first rows."""
-        rows = [(found["check"], found["count"], ", ".join(found["ids"])) for found in obj.findings]
-        return table((_("Check"), _("Rows"), _("Keys")), rows) if rows else "–"

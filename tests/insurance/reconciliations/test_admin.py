@@ -51,9 +51,14 @@ def test_sends_then_records_the_payment(scene) -> None:
     )
     row.refresh_from_db()
     assert row.status == "sent"
+    shown = client.get(at("pay", row.pk)).content.decode()
+    assert "5 426,049" in shown.replace("\u202f", " ")
     today = timezone.now().date().isoformat()
-    answer = client.post(at("change", row.pk), {"payment_date": today, "payment_reference": "VIR 9"})
-    assert answer.status_code == 302, answer.context["errors"]
+    refused = client.post(at("pay", row.pk), {"payment_date": "2020-01-01", "payment_reference": "VIR 9"})
+    assert refused.status_code == 200
+    assert refused.context["form"].errors["payment_date"]
+    answer = client.post(at("pay", row.pk), {"payment_date": today, "payment_reference": "VIR 9"})
+    assert answer.status_code == 302, answer.context["form"].errors
     row.refresh_from_db()
     assert (row.status, row.payment_reference) == ("paid", "VIR 9")
 
