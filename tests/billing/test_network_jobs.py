@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from time import perf_counter
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.billing.models import LedgerRecord, NetworkSettlement, Payment, SettlementJob
 from apps.billing.network_proof import CHECKS
 from apps.billing.services import ShareInput, credit_invoice, network_jobs
 from apps.billing.services.network_jobs import settle_round, still_open
+from apps.billing.services.network_settlement import NETWORK, asked_of, settle_invoices
 from apps.billing.verification import verify_practice
 from apps.core.jobs import State, claim_due, sweep_expired
 from apps.insurance.models import Claim
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
 from apps.insurance.verification import verify_insurer
 from tests.billing.making import MAKER, make_acts, make_issued, make_patient
+from tests.figures import FULL, figure
 from tests.insurance.reconciliations.making import NOW, generated, make_claim, make_network
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,3 +199,56 @@ def unfrozen():
             cursor.execute("SET session_replication_role = DEFAULT")
 
     return run
+
+
+@pytest.fixture
+def many(scene, practice, practitioner, at):
+    """Write so many invoices with their approved claims."""
+    make_acts()
+    patient = make_patient(practice)
+    share = ShareInput(payer="insurer", insurer=scene.insurer, kind="complementary", amount=3000)
+
+    def write(count):
+        for _ in range(count):
+            invoice = make_issued(practitioner, patient, at, 5000, shares=[share])
+            make_claim(scene, practice, 3000, total=5000, source=("billing.invoice", invoice.pk))
+
+    return write
+
+
+def test_a_part_costs_the_same_queries_however_many_invoices(scene, practice, many, small):
+    many(52)
+    row = pay(scene)
+    asked = asked_of(row)[practice.pk]
+    keys = sorted(asked)
+
+    def queries(chosen):
+        part = {key: asked[key] for key in chosen}
+        with CaptureQueriesContext(connection) as seen:
+            new = settle_invoices(
+                actor=NETWORK, reconciliation=row, practice_id=practice.pk, asked=part, at=NOW
+            )
+        assert new == len(chosen)
+        return len(seen)
+
+    queries(keys[:1])
+    assert queries(keys[1:2]) == queries(keys[2:])
+    assert still_open(row) == 0
+
+
+@pytest.mark.figures
+def test_a_large_payment_is_quick_and_its_invoices_are_settled_soon(scene, many, small, monkeypatch):
+    monkeypatch.setattr(network_jobs, "CHUNK", 200)
+    count = 3_000 if FULL else 200
+    many(count)
+    begun = perf_counter()
+    row = pay(scene)
+    paid = perf_counter()
+    while settle_round(at=NOW):
+        pass
+    done = perf_counter()
+    assert (still_open(row), Payment.objects.count()) == (0, count)
+    figure("network_pay_seconds", round(paid - begun, 1), "<=10")
+    figure("network_settled_per_second", round(count / (done - paid)), ">=50")
+    assert paid - begun <= 10
+    assert count / (done - paid) >= 50

@@ -162,7 +162,12 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
         """Edit the lines of a draft, show those of an issued document."""
         if obj is None or obj.is_draft:
             return (DraftItemInline, DraftShareInline)
-        return (IssuedItemInline, IssuedShareInline, TransferInline, SettlementInline, ReminderInline)
+        network = [
+            inline
+            for inline, rows in ((TransferInline, obj.transfers), (SettlementInline, obj.settlements))
+            if rows.exists()
+        ]
+        return (IssuedItemInline, IssuedShareInline, *network, ReminderInline)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for little; show totals and links once there is something."""

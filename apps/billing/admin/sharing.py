@@ -12,7 +12,7 @@ from apps.billing.rendering import share_label
 from apps.billing.selectors import coverage_of
 
 CELL = '<td class="px-3 py-1 text-right whitespace-nowrap">{}</td>'
-HEAD = '<th class="px-3 py-1 text-right font-semibold">{}</th>'
+HEAD = '<th class="px-3 py-1 text-right font-semibold whitespace-nowrap">{}</th>'
 WIDE = '<td class="px-3 py-1">{}</td>'
 
 
