@@ -78,7 +78,8 @@ def test_reconciling_costs_at_most_three_times_the_bare_insert() -> None:
     make_many(scene, providers, CLAIMS)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE insurance_claim")
-    plain = bare(scene)
+    # The first pass over a fresh table pays for the others (hint bits, cache): the faster of two is the limit.
+    plain = min(bare(scene), bare(scene))
     start = perf_counter()
     made = generated(scene)
     seconds = perf_counter() - start
