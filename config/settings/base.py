@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.logging import dict_config
 from config.settings.admin import *
+from config.settings.api import *
+from config.settings.api import SPECTACULAR_SETTINGS
 from config.settings.env import BASE_DIR, env, flag, one_of, secret, whole_number
+from config.settings.schedule import *
 
 # Django's generic classes take type parameters only with this (`ModelForm[Any]`, `ModelAdmin[Patient]`).
 django_stubs_ext.monkeypatch()
@@ -21,6 +23,7 @@ django_stubs_ext.monkeypatch()
 ENVIRONMENT = one_of("ENVIRONMENT", "development", ("development", "test", "staging", "production"))
 API_VERSION = one_of("API_VERSION", "v1", ("v1",))
 VERSION = env.str("OSDENTAIRE_VERSION", default="0.1.0")
+SPECTACULAR_SETTINGS["VERSION"] = VERSION
 DATA_DIR = Path(env.str("OSDENTAIRE_DATA", default=str(BASE_DIR / ".data")))
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
@@ -169,83 +172,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "max_retries": 2,
 }
-CELERY_BEAT_SCHEDULE = {
-    "dispatch-messages": {
-        "task": "notifications.dispatch_due",
-        "schedule": 10.0,
-        "options": {"queue": "messages"},
-    },
-    "render-documents": {"task": "billing.render_due", "schedule": 10.0, "options": {"queue": "documents"}},
-    "expire-quotes": {
-        "task": "billing.expire_quotes",
-        "schedule": crontab(hour=1, minute=10),
-        "options": {"queue": "documents"},
-    },
-    "remind-of-invoices": {
-        "task": "billing.send_reminders",
-        "schedule": crontab(minute=25),
-        "options": {"queue": "events", "expires": 3600},
-    },
-    "settle-network": {
-        "task": "billing.settle_network",
-        "schedule": 60.0,
-        "options": {"queue": "reconciliation", "expires": 60},
-    },
-    "sweep-jobs": {"task": "core.sweep_jobs", "schedule": 30.0, "options": {"queue": "events"}},
-    "purge-idempotency": {
-        "task": "core.purge_idempotency",
-        "schedule": 3600.0,
-        "options": {"queue": "events"},
-    },
-    "plan-reminders": {"task": "agenda.plan_reminders", "schedule": 300.0, "options": {"queue": "events"}},
-    "tend-agenda": {
-        "task": "agenda.tend",
-        "schedule": 60.0,
-        "options": {"queue": "events", "expires": 60},
-    },
-    "send-recalls": {
-        "task": "agenda.send_recalls",
-        "schedule": 3600.0,
-        "options": {"queue": "events", "expires": 3600},
-    },
-    "seal-audit": {"task": "audit.seal", "schedule": 15.0, "options": {"queue": "events", "expires": 15}},
-    "expire-access": {
-        "task": "audit.expire",
-        "schedule": crontab(hour=2, minute=40),
-        "options": {"queue": "events"},
-    },
-    "expire-contracts": {
-        "task": "insurance.expire_contracts",
-        # The network's midnights: Tunis and Paris are at most two hours ahead of UTC.
-        "schedule": crontab(hour="0,23", minute=20),
-        "options": {"queue": "reconciliation", "expires": 3600},
-    },
-    "expire-eligible-claims": {
-        "task": "insurance.expire_eligible",
-        "schedule": 900.0,
-        "options": {"queue": "reconciliation", "expires": 900},
-    },
-    "generate-reconciliations": {
-        "task": "insurance.generate_due",
-        "schedule": 60.0,
-        "options": {"queue": "reconciliation", "expires": 60},
-    },
-    "request-reconciliations": {
-        "task": "insurance.request_cycles",
-        "schedule": crontab(hour=4, minute=0),
-        "options": {"queue": "reconciliation", "expires": 3600},
-    },
-    "prove-network": {
-        "task": "insurance.prove",
-        "schedule": crontab(hour=4, minute=30),
-        "options": {"queue": "reconciliation", "expires": 3600},
-    },
-    "refresh-peers": {
-        "task": "insurance.refresh_peers",
-        "schedule": crontab(hour=3, minute=5),
-        "options": {"queue": "reconciliation", "expires": 3600},
-    },
-}
 
 # --- people and sessions ------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -300,78 +226,6 @@ PASSWORD_LINK = env.str("PASSWORD_LINK", default=f"{PUBLIC_URL}/account/password
 API_PER_USER_PER_MINUTE = whole_number("API_PER_USER_PER_MINUTE", 600, 10, 1_000_000)
 # Insured people and contracts a provider looks up by number, found or not.
 LOOKUPS_PER_USER_PER_MINUTE = whole_number("LOOKUPS_PER_USER_PER_MINUTE", 60, 1, 1_000_000)
-
-# --- API ----------------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.api.authentication.SessionTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.core.api.permissions.ActionPermissions"],
-    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.OrjsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "apps.core.api.pagination.PagePagination",
-    "DEFAULT_FILTER_BACKENDS": ["apps.core.api.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "apps.core.api.schema.ContractSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["apps.core.api.throttling.UserRateThrottle"],
-    "EXCEPTION_HANDLER": "apps.core.api.exceptions.exception_handler",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "OSdentaire",
-    "DESCRIPTION": "Dental practices and the health-insurance network around them.",
-    "VERSION": VERSION,
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
-    "ENUM_NAME_OVERRIDES": {
-        "AbsenceKindEnum": "apps.agenda.models.Absence.Kind",
-        "AlertKindEnum": "apps.patients.models.Alert.Kind",
-        "ActFamilyEnum": "apps.catalog.models.Act.Family",
-        "AppointmentStatusEnum": "apps.agenda.models.Appointment.Status",
-        "ConfidenceEnum": "apps.catalog.models.Act.Confidence",
-        "ConsentChannelEnum": "apps.patients.models.ConsentForm.Channel",
-        "ConsentDecisionEnum": "apps.patients.models.ConsentForm.Decision",
-        "ConsentKindEnum": "apps.patients.models.ConsentForm.Kind",
-        "DataRequestKindEnum": "apps.compliance.models.DataRequest.Kind",
-        "DataRequestStatusEnum": "apps.compliance.models.DataRequest.Status",
-        "BalanceEntryKindEnum": "apps.insurance.models.BalanceEntry.Kind",
-        "CareTypeEnum": "apps.insurance.models.CareType",
-        "ClaimStatusEnum": "apps.insurance.models.Claim.Status",
-        "ContractStatusEnum": "apps.insurance.models.Contract.Status",
-        "ContactRelationEnum": "apps.patients.models.PatientContact.Relation",
-        "MemberRelationEnum": "apps.insurance.models.ContractMember.Relation",
-        "DisputeStatusEnum": "apps.insurance.models.Dispute.Status",
-        "FlagFamilyEnum": "apps.insurance.models.ClaimFlag.Family",
-        "FlagOutcomeEnum": "apps.insurance.models.ClaimFlag.Outcome",
-        "InstalmentStateEnum": "apps.billing.models.Instalment.State",
-        "InsurerKindEnum": "apps.directory.models.Insurer.Kind",
-        "InvoiceKindEnum": "apps.billing.models.Invoice.Kind",
-        "InvoiceStatusEnum": "apps.billing.models.Invoice.Status",
-        "JobStateEnum": "apps.core.jobs.State",
-        "LanguageEnum": "apps.notifications.models.Language",
-        "MessageChannelEnum": "apps.notifications.models.Channel",
-        "PatientStatusEnum": "apps.patients.models.Patient.Status",
-        "PlanStatusEnum": "apps.billing.models.InstalmentPlan.Status",
-        "PracticeKindEnum": "apps.directory.models.Practice.Kind",
-        "PinnedStatusEnum": "apps.agenda.models.PinnedVisit.Status",
-        "PractitionerKindEnum": "apps.directory.models.Practitioner.Kind",
-        "LineKindEnum": "apps.insurance.models.ReconciliationLine.Kind",
-        "ReconciliationStatusEnum": "apps.insurance.models.Reconciliation.Status",
-        "RecallChannelEnum": "apps.agenda.models.RecallAttempt.Channel",
-        "RecallOutcomeEnum": "apps.agenda.models.RecallAttempt.Outcome",
-        "RecallStatusEnum": "apps.agenda.models.Recall.Status",
-        "RoomKindEnum": "apps.directory.models.Room.Kind",
-        "TreatmentStatusEnum": "apps.clinical.models.Treatment.Status",
-        "WaitlistStatusEnum": "apps.agenda.models.WaitlistEntry.Status",
-        "WeekdayEnum": "apps.directory.models.OpeningHours.Weekday",
-    },
-}
 
 # --- audit --------------------------------------------------------------------------------------------------------
 # 32 bytes in base64; without it the seals' key is derived from APP_INDEX_KEY.
