@@ -9,6 +9,7 @@ from django.db.models import Count, Prefetch, QuerySet
 
 from apps.billing.models import InsurerTransfer, Invoice, InvoiceShare, Payment
 from apps.core.scope import Viewer
+from apps.directory.models import Insurer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,17 @@ def transfers_for(*, viewer: Viewer, with_lines: bool = True) -> QuerySet[Insure
         .prefetch_related("allocations", Prefetch("allocations__share", queryset=shares))
     )
     return rows.prefetch_related(Prefetch("payments", queryset=payments))
+
+
+def owed_by(*, viewer: Viewer, insurer: Insurer | None = None) -> QuerySet[InvoiceShare]:
+    """Return what insurers, or one of them, owe on the invoices a viewer sees, the oldest first, with `balance`."""
+    shares = InvoiceShare.objects.owed().filter(
+        invoice__in=Invoice.objects.visible_to(viewer), insurer__isnull=False
+    )
+    if insurer is not None:
+        shares = shares.filter(insurer=insurer)
+    rows = shares.with_balance().filter(balance__gt=0).select_related("insurer", "invoice")
+    return rows.order_by("invoice__issued_on", "invoice__number", "pk")
 
 
 def lines_of(transfer: InsurerTransfer) -> Sequence[TransferLine]:

@@ -361,6 +361,21 @@ class TestAdmin:
             assert text in page
         assert "VIR 9" in client.get(address("insurertransfer_changelist")).content.decode()
 
+    def test_offers_what_each_insurer_owes(self, browser, ben, owed, transfer, insurer):
+        first, second, paid = owed(1000, 212_345, 500)
+        transfer(500, {paid: None})
+        client, page = browser(ben), address("insurertransfer_add")
+
+        offer = client.get(page)
+        chosen = client.get(page, {"insurer": str(insurer.pk)}).context["adminform"].form
+
+        assert [(row["name"], row["count"]) for row in offer.context["owing"]] == [(insurer.name, 2)]
+        lines = chosen.initial["paid"].replace("\u202f", " ").replace("\xa0", " ").splitlines()
+        assert lines == [f"{first.number} 10,00", f"{second.number} 2 123,45"]
+        answer = client.post(page, self.form(insurer, chosen.initial["paid"]) | {"sum": "2133,45"})
+        assert answer.status_code == 302
+        assert client.get(page).context["owing"] == []
+
     @pytest.mark.parametrize("paid", ["FA-1999-000001", "<n> abc", "<n>\n<n>", "<n> 9,00"])
     def test_shows_the_form_again_when_a_line_is_wrong(self, browser, ben, owed, insurer, paid):
         number = owed(1000)[0].number

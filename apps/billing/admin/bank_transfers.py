@@ -12,18 +12,20 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import MoneyText, read, shown
-from apps.billing.bank_transfers import lines_of, transfers_for
+from apps.billing.bank_transfers import lines_of, owed_by, transfers_for
 from apps.billing.models import InsurerTransfer, Invoice
 from apps.billing.services.bank_transfers import record_transfer
 from apps.core.admin import ServiceModelAdmin
 from apps.core.admin.forms import RefusableForm
 from apps.core.errors import InvalidInput
+from apps.core.money import format_number
 
 CELL = '<tr><td class="px-3 py-1"><a href="{}">{}</a></td><td class="px-3 py-1">{}</td>{}</tr>'
 AMOUNT = '<td class="px-3 py-1 text-right whitespace-nowrap">{}</td>'
@@ -55,6 +57,7 @@ class InsurerTransferAdmin(ServiceModelAdmin):
     """One received amount that pays shares of many invoices: recorded once, never changed."""
 
     form = TransferForm
+    change_form_before_template = "admin/insurertransfer_owing.html"
     list_display = ("received_on", "insurer_name", "reference", "total", "count")
     list_filter = (("received_on", RangeDateFilter),)
     search_fields = ("reference", "insurer__name")
@@ -76,6 +79,45 @@ class InsurerTransferAdmin(ServiceModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Compute what is shown."""
         return () if obj is None else ("insurer_name", "total", "report")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Propose all that the chosen insurer owes: what the transfer leaves out is taken away."""
+        asked = super().get_changeform_initial_data(request)
+        chosen = next(
+            (row for row in self.owing(request) if str(row["insurer"].pk) == asked.get("insurer")), None
+        )
+        if chosen is None:
+            return asked
+        language, currency = get_language() or "fr", chosen["currency"]
+        lines = (
+            f"{number} {format_number(due, currency, language)}" for number, due in chosen["owed"].items()
+        )
+        # The amount stays to be typed from the bank's statement: it checks the lines.
+        return {**asked, "paid": "\n".join(lines)}
+
+    def owing(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Return the insurers that owe something, with the balance of each invoice by number."""
+        found: dict[UUID, dict[str, Any]] = {}
+        for share in owed_by(viewer=self.actor(request)):
+            row = found.setdefault(
+                share.insurer_id, {"insurer": share.insurer, "currency": share.invoice.currency, "owed": {}}
+            )
+            number = str(share.invoice.number)
+            row["owed"][number] = row["owed"].get(number, 0) + share.balance
+        return sorted(found.values(), key=lambda row: -sum(row["owed"].values()))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """Show which insurers owe what: choosing one fills the lines in."""
+        owing = [
+            {
+                "name": row["insurer"].name,
+                "key": row["insurer"].pk,
+                "count": len(row["owed"]),
+                "sum": shown(sum(row["owed"].values()), row["currency"]),
+            }
+            for row in self.owing(request)
+        ]
+        return super().add_view(request, form_url, {**(extra_context or {}), "owing": owing})
 
     def create_object(self, request: HttpRequest, data: dict[str, Any]) -> Any:
         """Record a transfer for visible invoices."""
