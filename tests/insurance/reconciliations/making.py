@@ -239,14 +239,14 @@ def generated(
 MANY = """
 INSERT INTO insurance_claim (
     id, created_at, updated_at, insurer_id, provider_id, contract_id, adherent_id, type, service_date, submitted_at,
-    is_urgent, status, currency, total_amount, covered_amount, copay_amount, writeoff_amount, tax_amount,
+    is_urgent, use, status, currency, total_amount, covered_amount, copay_amount, writeoff_amount, tax_amount,
     reason_code, fraud_score, engine_version, rules_version, inputs_sha256, idempotency_key, body_sha256, fingerprint,
     fingerprint_salt, practitioner_ref, prescriber, notes, source_type
 )
 SELECT ('{stamp}' || '7' || lpad(to_hex(n >> 20), 3, '0') || '8' || lpad(to_hex(n & 1048575), 5, '0')
         || substr(md5(n::text), 1, 10))::uuid,
        now(), now(), '{insurer}', providers[1 + n % cardinality(providers)], '{contract}',
-       '{adherent}', 'consultation', '{day}'::date + (n % 28), '{at}'::timestamptz, false, 'pending', 'TND',
+       '{adherent}', 'consultation', '{day}'::date + (n % 28), '{at}'::timestamptz, false, 'claim', 'pending', 'TND',
        70000 + n % 977, 49000 + n % 613, 21000 + n % 977 - n % 613, 0, 0, '', 0, '1', '1', repeat('0', 64),
        'many-{stamp}' || n, repeat('0', 64), md5('{stamp}' || n) || md5(n::text), '', '', '', '', ''
 FROM generate_series(first, least(first + 4, {number})) AS n
