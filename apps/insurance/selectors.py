@@ -79,13 +79,13 @@ def span(member: ContractMember) -> tuple[date, date]:
 
 
 def chain_start(start: date, spans: list[tuple[date, date]]) -> date:
-    """Return the first day of the unbroken chain of days that `start` belongs to."""
+    """Return the first day of the unbroken chain of renewals that `start` belongs to.
+
+    One follows another if it begins the day after the other's last; cover that runs beside it is no renewal.
+    """
     while True:
-        earlier = [
-            first
-            for first, last in spans
-            if first < start and first <= last and last >= start - timedelta(days=1)
-        ]
+        eve = start - timedelta(days=1)
+        earlier = [first for first, last in spans if first <= last == eve]
         if not earlier:
             return start
         start = min(earlier)

@@ -319,6 +319,13 @@ class TestRenewal:
         assert two.renews is None
         assert waiting_since(contract=two, adherent_id=two.adherent_id) == date(2026, 1, 2)
 
+    def test_cover_that_runs_beside_it_is_no_renewal(self, insurer) -> None:
+        _one, two = self.chain(
+            insurer, (date(2025, 1, 1), date(2026, 12, 31)), (date(2026, 6, 1), date(2027, 5, 31))
+        )
+        assert two.renews is None
+        assert waiting_since(contract=two, adherent_id=two.adherent_id) == date(2026, 6, 1)
+
     def test_a_cancellation_breaks_it(self, insurer, api, ines) -> None:
         person = make_adherent(insurer)
         one = make_contract(insurer, person, start_date=date(2025, 1, 1), end_date=date(2025, 12, 31))
