@@ -34,10 +34,14 @@ from apps.insurance.models import (
 
 
 def claims_for(*, viewer: Viewer) -> QuerySet[Claim]:
-    """Return the claims of the viewer's insurer or practice with their lines; flags and reviews for the insurer."""
+    """Return the claims of the viewer's insurer or practice with their lines; flags and reviews for the insurer.
+
+    A price list comes by its name alone: its prices may be thousands, and each claim of a page would bring them.
+    """
     rows = (
         Claim.objects.visible_to(viewer)
         .select_related("insurer", "provider", "adherent", "bareme")
+        .defer("bareme__content", "insurer__config")
         .prefetch_related(Prefetch("items", ClaimItem.objects.order_by("sequence")))
         .newest_first()
     )

@@ -13,7 +13,6 @@ from apps.core.api.fields import DayField, VisibleKeyField
 from apps.insurance.api.fields import ProviderField, ReachableKeyField, is_provider
 from apps.insurance.api.flags import FlagOutput
 from apps.insurance.engine import Adjustment, Step
-from apps.insurance.engine.canonical import from_plain
 from apps.insurance.engine.explain import LANGUAGES, explain_steps
 from apps.insurance.engine.reasons import REASONS
 from apps.insurance.models import Adherent, Claim, ClaimItem, Contract, PriorAgreement
@@ -178,8 +177,8 @@ class ExplanationOutput(serializers.Serializer[Any]):
 
 def explained(row: Any, steps: Any, adjustments: Any, currency: str) -> dict[str, Any]:
     """Return a line's explanation as it is shown."""
-    read_steps = from_plain(tuple[Step, ...], steps)
-    read_adjustments = from_plain(tuple[Adjustment, ...], adjustments)
+    read_steps = [Step(**step) for step in steps]
+    read_adjustments = [Adjustment(**adjustment) for adjustment in adjustments]
     texts = {
         language: explain_steps(
             read_steps,
@@ -215,8 +214,8 @@ class ClaimItemOutput(serializers.ModelSerializer[ClaimItem]):
     def get_explanation(self, item: ClaimItem) -> dict[str, Any]:
         """Return steps, adjustments and sentences."""
         stored = item.explanation
-        currency = self.context["currencies"].get(item.claim_id, "TND")
-        return explained(item, stored.get("steps", []), stored.get("adjustments", []), currency)
+        steps, adjustments = stored.get("steps", []), stored.get("adjustments", [])
+        return explained(item, steps, adjustments, item.claim.currency)
 
 
 class PriorAgreementOutput(serializers.ModelSerializer[PriorAgreement]):
@@ -257,7 +256,7 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
     decision = serializers.SerializerMethodField()
     message = serializers.SerializerMethodField()
     prior_agreements = PriorAgreementOutput(many=True, read_only=True)
-    items = serializers.SerializerMethodField()
+    items = ClaimItemOutput(many=True, read_only=True)
     fraud_flags = FlagOutput(source="flags", many=True, required=False)
     fraud_score = serializers.IntegerField(required=False)
     awaits_second_person = SecondPersonField(required=False)
@@ -295,12 +294,6 @@ class ClaimOutput(serializers.ModelSerializer[Claim]):
         """Return what a provider is told of a claim that is looked at, and nothing else."""
         looked_at = claim.status in {Claim.Status.PENDING_REVIEW, Claim.Status.BLOCKED}
         return str(UNDER_WAY) if looked_at else ""
-
-    @extend_schema_field(ClaimItemOutput(many=True))
-    def get_items(self, claim: Claim) -> Any:
-        """Return the lines in their order."""
-        context = {**self.context, "currencies": {claim.pk: claim.currency}}
-        return ClaimItemOutput(claim.items.all(), many=True, context=context).data
 
 
 # What cuts an approval short, as in the engine; the rest of what is not covered is the contract's ordinary share.
