@@ -14,6 +14,17 @@ from apps.insurance.models import Adherent, Bareme, Contract, ContractMember, Co
 
 MOST_AMOUNT = 1_000_000_000_000
 
+COVERAGE_HELP = (
+    "By kind of care: rate_bp; and, where they are needed, generic_rate_bp, brand_policy (reference_price or full), "
+    "deductible_per_claim, deductible_annual, fixed_copay, act_cap, claim_cap, annual_sublimit, waiting_days, "
+    "accident_exempt (default true), preauth_above, preauth_days (default 90), of_base_bp with prior_included (a "
+    "complementary payer's share of the base), outside_limit, frequency_liability (provider or patient), tax_reimbursed, "
+    "acts (by code: rate_bp, cap, max_qty, per_days, of_base_bp)."
+)
+EXCLUSIONS_HELP = (
+    "Not paid: code, prefix, care_type, diagnosis_prefix; all of one entry must hold, to until_date."
+)
+
 
 class ShownToProviders(serializers.ModelSerializer[Any]):
     """An output of which a practice reads only the fields named in `provider_fields`."""
@@ -94,8 +105,8 @@ class ContractInput(serializers.Serializer[Any]):
         help_text="Yearly limits for 0, 1, 2... dependants; the last serves for more.",
     )
     currency = serializers.ChoiceField(choices=Currency.choices, required=False)
-    coverage = serializers.JSONField()
-    exclusions = serializers.JSONField(required=False)
+    coverage = serializers.JSONField(help_text=COVERAGE_HELP)
+    exclusions = serializers.JSONField(required=False, help_text=EXCLUSIONS_HELP)
     status = serializers.ChoiceField(choices=Contract.Status.choices, required=False)
     status_from = DayField(required=False, help_text="The day from which the status counts.")
     status_reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
@@ -118,8 +129,8 @@ class ContractOutput(ShownToProviders):
     limit_by_dependants = serializers.ListField(
         child=serializers.IntegerField(), required=False, allow_null=True
     )
-    coverage = serializers.JSONField(required=False)
-    exclusions = serializers.JSONField(required=False)
+    coverage = serializers.JSONField(required=False, help_text=COVERAGE_HELP)
+    exclusions = serializers.JSONField(required=False, help_text=EXCLUSIONS_HELP)
     status_reason = serializers.CharField(required=False)
     renews = serializers.UUIDField(source="renews_id", required=False, allow_null=True)
     created_at = serializers.DateTimeField(required=False)
@@ -217,11 +228,24 @@ class BaremeInput(serializers.Serializer[Any]):
     version = serializers.CharField(max_length=40)
     effective_from = DayField()
     effective_to = DayField(required=False, allow_null=True, help_text="Excluded; null: until the next.")
-    acts = serializers.JSONField()
-    reference_prices = serializers.JSONField(required=False)
+    acts = serializers.JSONField(
+        help_text=(
+            "By code: price, or base (what rates apply to) with fee_limit; and, where they are needed, category (a kind "
+            "of care, or none), rate_bp, generic_group, is_generic, repeatable (several a day), tax_bp, minutes, label."
+        )
+    )
+    reference_prices = serializers.JSONField(
+        required=False, help_text="By generic_group: the price a brand of the group is paid at."
+    )
     default = serializers.ChoiceField(choices=["reject", "asked"], required=False)
-    incompatible = serializers.JSONField(required=False)
-    association_bp = serializers.JSONField(required=False)
+    incompatible = serializers.JSONField(
+        required=False,
+        help_text="[code, code, scope]: in one `claim` (the default), `day`, `tooth` (of a day) or `stay`.",
+    )
+    association_bp = serializers.JSONField(
+        required=False,
+        help_text="What the lesser act of such a pair keeps of its price, by `A+B`, by its code, or by `*`.",
+    )
 
 
 class BaremeOutput(serializers.ModelSerializer[Bareme]):
