@@ -84,7 +84,7 @@ def payment_lines(reconciliation: Reconciliation, viewer: Viewer) -> Iterator[st
     yield record(
         reconciliation,
         [_("lot"), ""],
-        [*counts, _("%(count)d MISSING") % {"count": missing} if missing else _("yes")],
+        [*counts, _("MISSING: %(count)d") % {"count": missing} if missing else _("yes")],
         transfers,
     )
 

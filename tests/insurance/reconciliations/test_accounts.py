@@ -144,7 +144,7 @@ class TestTheBankFile:
         assert said == {
             "Cabinet Ben Salah": (DOCTOR, "yes", "2", "4191,482"),
             "Pharmacie El Amen": ("", "MISSING", "1", "1234,567"),
-            "2 payments": ("", "1 MISSING", "3", "5426,049"),
+            "2 payments": ("", "MISSING: 1", "3", "5426,049"),
         }
         assert [line["Record"] for line in found] == ["payment", "payment", "lot"]
         assert {line["Payment reference"] for line in found} == {"VIR-7"}
