@@ -239,7 +239,7 @@ def test_a_part_costs_the_same_queries_however_many_invoices(scene, practice, ma
 @pytest.mark.figures
 def test_a_large_payment_is_quick_and_its_invoices_are_settled_soon(scene, many, small, monkeypatch):
     monkeypatch.setattr(network_jobs, "CHUNK", 200)
-    count = 3_000 if FULL else 200
+    count = 1_000 if FULL else 200
     many(count)
     begun = perf_counter()
     row = pay(scene)

@@ -304,7 +304,8 @@ class InvoiceAdmin(LanguageChoiceMixin, ServiceModelAdmin):
     @display(description=_("what the payer network would pay today"))
     def network_answer(self, obj: Any) -> str:
         """Return the network's answers for the lines as saved; its issue asks once more."""
-        return preview_table(obj, obj.network_previews) + shares_table(obj, lines=False)
+        saved = format_html('<p class="mb-1 font-semibold">{}</p>', _("As last saved"))
+        return preview_table(obj, obj.network_previews) + saved + shares_table(obj, lines=False)
 
     @display(description=_("file"))
     def file(self, obj: Invoice) -> str:
