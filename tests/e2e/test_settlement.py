@@ -70,7 +70,7 @@ def test_a_month_is_settled(desk: Desk, scene: Network) -> None:
     assert "Ben Salah" not in plain(desk.page.text_content("main, #content, body"))
     assert desk.accessibility_faults() == []
     desk.page.click("#result_list a[href*='/reconciliationline/'][href*='/change/']")
-    desk.page.click("a[href$='/dispute/']")
+    desk.page.click("a[href*='/reconciliationline/'][href$='/dispute/']")
     desk.page.fill("textarea[name=reason]", "Le tarif convenu n’a pas été appliqué.")
     desk.page.fill("input[name=amount]", "34,567")
     desk.page.fill("input[name=document]", "Ordonnance 118")

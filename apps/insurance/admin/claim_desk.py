@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.admin.asking import AskForm
-from apps.core.admin.forms import MoneyField
+from apps.core.admin.forms import MoneyField, themed
 from apps.core.scope import Viewer
 from apps.insurance.admin.agreements import money
 from apps.insurance.claim_queue import BUCKETS, claim_queue, limits_of_people, of_age
@@ -90,6 +90,7 @@ class AmountsForm(AskForm):
         self.fields["reason"] = forms.CharField(
             label=_("reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
         )
+        themed(self.fields)
 
     def amounts(self) -> dict[UUID, int]:
         """Return what is to be covered, by key of the line; lines left as they are do not count."""

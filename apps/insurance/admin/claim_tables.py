@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +18,15 @@ from apps.insurance.fhir.responses import sentence
 from apps.insurance.models import Claim, ClaimReview
 from apps.insurance.rule_names import name_of
 
+# Figures that a phrase adds in brackets: dates, limits, codes.
+IN_BRACKETS = re.compile(r"\s*\([^)]*\{[^)]*\)")
+
 
 def reason_words(code: str, language: str) -> str:
-    """Return a claim's reason as people read it; one whose words need figures stands in its lines."""
+    """Return a claim's reason as people read it; the figures of its words stand in the lines."""
     if not code:
         return "–"
-    text = PHRASES.get(code, {}).get(language, "")
+    text = IN_BRACKETS.sub("", PHRASES.get(code, {}).get(language, ""))
     return str(capfirst(text)) if text and "{" not in text else _("See the lines (%(code)s)") % {"code": code}
 
 

@@ -116,8 +116,8 @@ class ReconciliationLineAdmin(AskingAdmin):
     """Lines of reconciliations, frozen; from here one is disputed."""
 
     list_display = (
-        "line_name", "provider_name", "shown_number", "service_day", "shown_kind", "asked", "shown_covered", "kept",
-        "shown_net", "shown_dispute",
+        "line_name", "provider_name", "shown_number", "shown_dispute", "service_day", "shown_kind", "shown_covered", "kept",
+        "shown_net",
     )  # fmt: skip
     list_filter = (OfReconciliation, "kind", DisputedFilter)
     search_fields = ("provider__name", "reconciliation__number")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -16,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.core.admin import service_action
-from apps.core.admin.asking import AskForm, AskingAdmin, FormPage
+from apps.core.admin.asking import AskingAdmin, FormPage
 from apps.core.admin.dashboard import admin_page
 from apps.core.errors import DomainError
 from apps.core.storage import attachment
 from apps.insurance.admin.agreements import money
 from apps.insurance.admin.lines import dispute_table
+from apps.insurance.admin.paying import OverdueFilter, PaymentForm
 from apps.insurance.admin.sums import code_table, provider_table
 from apps.insurance.admin.wizard import PeriodWizard
 from apps.insurance.bordereau_files import csv_lines
@@ -38,41 +38,12 @@ from apps.insurance.reconciliation_selectors import (
 )
 from apps.insurance.rendering import render_bordereau
 from apps.insurance.services.settling import cancel_reconciliation, pay_reconciliation, send_reconciliation
+from apps.insurance.transfers import payment_lines
 
 S = Reconciliation.Status
 COLORS = {S.GENERATED: "info", S.SENT: "warning", S.PAID: "success", S.CANCELLED: "danger"}
 # As many as a page is read for; their own list holds the rest.
 MOST_DISPUTES = 100
-
-
-class OverdueFilter(admin.SimpleListFilter):
-    """Reconciliations that were to be paid by now."""
-
-    title = _("payment")
-    parameter_name = "payment"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Offer what waits, and what waits too long."""
-        return [("outstanding", _("sent, not paid")), ("late", _("late"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Keep what waits; what is late depends on each insurer's own days."""
-        if self.value() not in {"outstanding", "late"}:
-            return queryset
-        waiting = queryset.outstanding()
-        if self.value() == "outstanding":
-            return waiting
-        at = timezone.now()
-        return waiting.filter(pk__in=[row.pk for row in waiting if is_overdue(row, at)])
-
-
-class PaymentForm(AskForm):
-    """A payment as the bank shows it."""
-
-    payment_date = forms.DateField(label=_("day of payment"))
-    payment_reference = forms.CharField(
-        label=_("payment reference"), max_length=80, help_text=_("As it stands on the bank statement.")
-    )
 
 
 @admin.register(Reconciliation)
@@ -212,7 +183,7 @@ class ReconciliationAdmin(PeriodWizard, AskingAdmin):
 
     def get_urls(self) -> Any:
         """Add the addresses of the files."""
-        views = {"pdf": self.pdf_view, "csv": self.csv_view}
+        views = {"pdf": self.pdf_view, "csv": self.csv_view, "payments": self.payments_view}
         own = [
             path(
                 f"<path:object_id>/{kind}/",
@@ -235,6 +206,13 @@ class ReconciliationAdmin(PeriodWizard, AskingAdmin):
         row = self.readable(request, object_id)
         headers = {"Content-Disposition": attachment(f"{row.number}.csv")}
         text = csv_lines(row, self.actor(request))
+        return StreamingHttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+
+    def payments_view(self, request: HttpRequest, object_id: str) -> StreamingHttpResponse:
+        """Hand out one line per payment, to match with the bank's."""
+        row = self.readable(request, object_id)
+        headers = {"Content-Disposition": attachment(f"{row.number}-payments.csv")}
+        text = payment_lines(row, self.actor(request))
         return StreamingHttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
     def readable(self, request: HttpRequest, object_id: str) -> Reconciliation:
@@ -357,6 +335,7 @@ class ReconciliationAdmin(PeriodWizard, AskingAdmin):
         entries = (
             (self.page("pdf", obj.pk), "PDF"),
             (self.page("csv", obj.pk), "CSV"),
+            (self.page("payments", obj.pk), _now("Payments for the bank")),
             (lines, _now("Lines")),
         )
         return format_html_join(" · ", '<a class="underline" href="{}">{}</a>', entries)

@@ -83,6 +83,9 @@ def test_shows_a_provider_its_own_part(scene) -> None:
     assert page(scene.paula).get(at("pdf", row.pk)).content.startswith(b"%PDF")
     sheet = b"".join(page(scene.paula).get(at("csv", row.pk)).streaming_content).decode()
     assert "Ben Salah" not in sheet
+    payments = b"".join(page(scene.paula).get(at("payments", row.pk)).streaming_content).decode()
+    assert "El Amen" in payments
+    assert "Ben Salah" not in payments
 
 
 def test_shows_what_a_proof_found(scene) -> None:
