@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import partial
+from statistics import median
 from time import perf_counter, process_time
 
 import pytest
@@ -72,22 +73,26 @@ def bare_inserts(claim):
 @pytest.mark.parametrize("lines", [1, 5, 50])
 def test_claims_a_second(counter, network, lines):
     one_claim(counter, network, lines, CLAIMS)
-    begun, busy = perf_counter(), process_time()
-    claims = [one_claim(counter, network, lines, number) for number in range(CLAIMS)]
-    taken, busy = perf_counter() - begun, process_time() - busy
-    assert {claim.status for claim in claims} == {"approved"}
-    ready = [bare_inserts(claim) for claim in claims]
-    begun = perf_counter()
-    for run in ready:
+    busy, taken, bare, claims = 0.0, [], [], []
+    for number in range(CLAIMS):
+        begun, worked = perf_counter(), process_time()
+        claims.append(one_claim(counter, network, lines, number))
+        taken.append(perf_counter() - begun)
+        busy += process_time() - worked
+        # The bare inserts of the same claim come right after it, so that both meet the same machine.
+        run = bare_inserts(claims[-1])
+        begun = perf_counter()
         run()
-    bare = perf_counter() - begun
-    figure(f"claims_per_second_{lines}_lines", round(CLAIMS / taken, 1), "-")
+        bare.append(perf_counter() - begun)
+    assert {claim.status for claim in claims} == {"approved"}
+    ratio = median(taken) / median(bare)
+    figure(f"claims_per_second_{lines}_lines", round(1 / median(taken), 1), "-")
     figure(f"claim_cpu_ms_{lines}_lines", round(1000 * busy / CLAIMS, 1), "-")
-    figure(f"bare_inserts_per_second_{lines}_lines", round(CLAIMS / bare, 1), "-")
-    figure(f"claim_to_bare_ratio_{lines}_lines", round(taken / bare, 2), "<=6")
+    figure(f"bare_inserts_per_second_{lines}_lines", round(1 / median(bare), 1), "-")
+    figure(f"claim_to_bare_ratio_{lines}_lines", round(ratio, 2), "<=6")
     assert Claim.objects.count() == 2 * CLAIMS + 1
     assert ClaimItem.objects.count() == lines * (2 * CLAIMS + 1)
-    assert taken / bare <= 6
+    assert ratio <= 6
 
 
 def timed(calls, answered):
