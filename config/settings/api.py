@@ -67,6 +67,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RecallChannelEnum": "apps.agenda.models.RecallAttempt.Channel",
         "RecallOutcomeEnum": "apps.agenda.models.RecallAttempt.Outcome",
         "RecallStatusEnum": "apps.agenda.models.Recall.Status",
+        "RetentionKindEnum": "apps.insurance.models.Retention.Kind",
         "RoomKindEnum": "apps.directory.models.Room.Kind",
         "TreatmentStatusEnum": "apps.clinical.models.Treatment.Status",
         "WaitlistStatusEnum": "apps.agenda.models.WaitlistEntry.Status",
