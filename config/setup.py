@@ -30,6 +30,8 @@ LIBRARIES = {
     "libharfbuzz-subset0": "libharfbuzz-subset.so.0",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
 }
+# What the tests look with: a browser, and what reads the words of a PDF.
+INSTRUMENTS = {"chromium": "/usr/bin/chromium", "poppler-utils": "/usr/bin/pdftotext"}
 
 
 def main() -> None:
@@ -143,10 +145,9 @@ def uv_environment() -> dict[str, str]:
 
 
 def install_system_packages(purpose: str) -> None:
-    """Install what WeasyPrint draws with, and the browser of the tests, or say how."""
-    missing = [package for package, sign in LIBRARIES.items() if not is_there(sign)]
-    if purpose == "test" and not Path("/usr/bin/chromium").exists():
-        missing.append("chromium")
+    """Install what WeasyPrint draws with, and the instruments of the tests, or say how."""
+    wanted = LIBRARIES | (INSTRUMENTS if purpose == "test" else {})
+    missing = [package for package, sign in wanted.items() if not is_there(sign)]
     if missing and not apt_install(missing):
         print(
             "\nSome system packages are missing, and documents or browser tests will fail without them. Run:"

@@ -36,15 +36,32 @@ def transfers_for(*, viewer: Viewer, with_lines: bool = True) -> QuerySet[Insure
     return rows.prefetch_related(Prefetch("payments", queryset=payments))
 
 
-def owed_by(*, viewer: Viewer, insurer: Insurer | None = None) -> QuerySet[InvoiceShare]:
-    """Return what insurers, or one of them, owe on the invoices a viewer sees, the oldest first, with `balance`."""
-    shares = InvoiceShare.objects.owed().filter(
-        invoice__in=Invoice.objects.visible_to(viewer), insurer__isnull=False
-    )
-    if insurer is not None:
-        shares = shares.filter(insurer=insurer)
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """What an insurer owes: minor units by number of invoice, the oldest first."""
+
+    insurer: Insurer
+    currency: str
+    owed: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.owed.values())
+
+
+def owing_insurers(*, viewer: Viewer) -> list[Owing]:
+    """Return the insurers that owe something on invoices a viewer sees, the largest debt first; one query."""
+    shares = InvoiceShare.objects.owed().filter(invoice__in=Invoice.objects.visible_to(viewer))
     rows = shares.with_balance().filter(balance__gt=0).select_related("insurer", "invoice")
-    return rows.order_by("invoice__issued_on", "invoice__number", "pk")
+    found: dict[Insurer, Owing] = {}
+    for share in rows.order_by("invoice__issued_on", "invoice__number", "pk"):
+        if share.insurer is None:
+            continue
+        mine = found.setdefault(share.insurer, Owing(share.insurer, share.invoice.currency, {}))
+        number = str(share.invoice.number)
+        mine.owed[number] = mine.owed.get(number, 0) + share.balance
+    return sorted(found.values(), key=lambda row: (-row.total, row.insurer.name))
 
 
 def lines_of(transfer: InsurerTransfer) -> Sequence[TransferLine]:

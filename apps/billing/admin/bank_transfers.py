@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from apps.billing.admin.amounts import MoneyText, read, shown
-from apps.billing.bank_transfers import lines_of, owed_by, transfers_for
+from apps.billing.bank_transfers import lines_of, owing_insurers, transfers_for
 from apps.billing.models import InsurerTransfer, Invoice
 from apps.billing.services.bank_transfers import record_transfer
 from apps.core.admin import ServiceModelAdmin
@@ -82,40 +82,28 @@ class InsurerTransferAdmin(ServiceModelAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Propose all that the chosen insurer owes: what the transfer leaves out is taken away."""
-        asked = super().get_changeform_initial_data(request)
-        chosen = next(
-            (row for row in self.owing(request) if str(row["insurer"].pk) == asked.get("insurer")), None
-        )
+        asked: dict[str, Any] = super().get_changeform_initial_data(request)
+        owing = owing_insurers(viewer=self.actor(request))
+        chosen = next((row for row in owing if str(row.insurer.pk) == asked.get("insurer")), None)
         if chosen is None:
             return asked
-        language, currency = get_language() or "fr", chosen["currency"]
+        language = get_language() or "fr"
         lines = (
-            f"{number} {format_number(due, currency, language)}" for number, due in chosen["owed"].items()
+            f"{number} {format_number(due, chosen.currency, language)}" for number, due in chosen.owed.items()
         )
         # The amount stays to be typed from the bank's statement: it checks the lines.
         return {**asked, "paid": "\n".join(lines)}
-
-    def owing(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """Return the insurers that owe something, with the balance of each invoice by number."""
-        found: dict[UUID, dict[str, Any]] = {}
-        for share in owed_by(viewer=self.actor(request)):
-            row = found.setdefault(
-                share.insurer_id, {"insurer": share.insurer, "currency": share.invoice.currency, "owed": {}}
-            )
-            number = str(share.invoice.number)
-            row["owed"][number] = row["owed"].get(number, 0) + share.balance
-        return sorted(found.values(), key=lambda row: -sum(row["owed"].values()))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         """Show which insurers owe what: choosing one fills the lines in."""
         owing = [
             {
-                "name": row["insurer"].name,
-                "key": row["insurer"].pk,
-                "count": len(row["owed"]),
-                "sum": shown(sum(row["owed"].values()), row["currency"]),
+                "name": row.insurer.name,
+                "key": row.insurer.pk,
+                "count": len(row.owed),
+                "sum": shown(row.total, row.currency),
             }
-            for row in self.owing(request)
+            for row in owing_insurers(viewer=self.actor(request))
         ]
         return super().add_view(request, form_url, {**(extra_context or {}), "owing": owing})
 
