@@ -36,6 +36,7 @@ DEMO_ACCOUNTS = (
     ("ines@demo.test", "insurer administrator"),
     ("omar@demo.test", "insurer agent, same insurer"),
     ("nora@demo.test", "administrator of another insurer"),
+    ("quentin@demo.test", "administrator of the dental practices' mutual"),
     ("admin@demo.test", "platform administrator"),
 )
 HEALTH_SECONDS = 120

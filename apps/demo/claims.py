@@ -19,12 +19,13 @@ from apps.catalog.models import Act
 from apps.core.errors import DomainError
 from apps.demo.houses import DentalHouse
 from apps.directory.models import Insurer
-from apps.insurance.models import Claim, ContractMember
+from apps.insurance.models import Claim, ContractMember, Reconciliation
 from apps.insurance.services.approving import approve_claim
 from apps.insurance.services.asking import Asked, AskedLine
 from apps.insurance.services.claims import submit_claim
 from apps.insurance.services.coverages import link_coverage
 from apps.insurance.services.deciding import block_claim, reject_claim, review_claim
+from apps.insurance.services.disputes import open_dispute
 from apps.insurance.services.reconciling import generate_reconciliation
 from apps.insurance.services.settling import pay_reconciliation, send_reconciliation
 from apps.insurance.services.withdrawing import void_claim
@@ -54,7 +55,7 @@ class Counter:
     step: Callable[[], None]
 
     def fill(self) -> None:
-        """File claims over two months, oldest first; decide some, and leave some to the reader."""
+        """File claims over ten weeks, oldest first; decide some, and leave some to the reader."""
         members = list(
             ContractMember.objects.filter(insurer=self.insurer, contract__status="active")
             .select_related("contract__insurer", "adherent__insurer")
@@ -62,7 +63,7 @@ class Counter:
         )
         for number in range(CLAIMS):
             login, kind, lines = COUNTERS[number % 4 if number % 12 else 0]
-            at = self.now - timedelta(hours=30 * (CLAIMS - number))
+            at = self.now - timedelta(hours=36 * (CLAIMS - number))
             chosen = self.random.sample(lines, k=self.random.randint(1, min(2, len(lines))))
             if number % 11 == 5:
                 chosen.append(self.random.choice(ODD))
@@ -141,23 +142,44 @@ class Counter:
         )
 
     def settle(self) -> None:
-        """Pay the month before, as far as anything was approved in it."""
-        today = self.now.astimezone(self.insurer.zone).date()
-        last = today.replace(day=1) - timedelta(days=1)
-        ines = self.people["ines"]
+        """Pay the month before last; leave last month sent, with one line in dispute, to the reader."""
+        this = self.now.astimezone(self.insurer.zone).replace(
+            day=1, hour=10, minute=0, second=0, microsecond=0
+        )
+        last = (this - timedelta(days=1)).replace(day=1)
+        self.reconcile(last, pay=True)
+        sent = self.reconcile(this, pay=False)
+        if sent is None:
+            return
+        paula = self.people["paula"]
+        line = sent.lines.filter(provider_id=paula.practice_id).order_by("-net", "pk").first()
+        if line is not None:
+            why = "La seconde boîte a bien été délivrée"
+            open_dispute(
+                actor=paula, line=line, reason=why, amount=line.net // 2, document="ORD-1107", at=self.now
+            )
+
+    def reconcile(self, month: datetime, *, pay: bool) -> Reconciliation | None:
+        """Send what was approved in the month before this one, three days into it; None where nothing was."""
+        ines, zone = self.people["ines"], self.insurer.zone
+        last = (month - timedelta(days=1)).astimezone(zone).date()
+        at = min(self.now, month + timedelta(days=3))
         try:
             row = generate_reconciliation(
-                actor=ines,
-                insurer=self.insurer,
-                period_start=last.replace(day=1),
-                period_end=last,
-                at=self.now,
+                actor=ines, insurer=self.insurer, period_start=last.replace(day=1), period_end=last, at=at
             )
         except DomainError:
-            return
-        send_reconciliation(actor=ines, reconciliation=row, at=self.now)
-        pay_reconciliation(
-            actor=ines, reconciliation=row, payment_date=today, reference=f"VIR-{last:%Y%m}", at=self.now
+            return None
+        sent = send_reconciliation(actor=ines, reconciliation=row, at=at)
+        if not pay:
+            return sent
+        day = min(self.now, at + timedelta(days=12))
+        return pay_reconciliation(
+            actor=ines,
+            reconciliation=sent,
+            payment_date=day.astimezone(zone).date(),
+            reference=f"VIR-{last:%Y%m}",
+            at=day,
         )
 
 

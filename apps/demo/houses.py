@@ -201,6 +201,7 @@ def build_accounts(
         account("ines", Role.INSURER_ADMIN, "Inès", "Belhadj", insurer=by_code["CAP"]),
         account("omar", Role.INSURER_AGENT, "Omar", "Sassi", insurer=by_code["CAP"]),
         account("nora", Role.INSURER_ADMIN, "Nora", "Khelifi", insurer=by_code["NORD"]),
+        account("quentin", Role.INSURER_ADMIN, "Quentin", "Lemoine", insurer=by_code["QUAIS"]),
         account("admin", Role.ADMIN, "Alex", "Martin"),
     ]
     rows += [

@@ -24,6 +24,7 @@ from apps.insurance.models import (
     Contract,
     ContractMember,
     Convention,
+    Dispute,
     Reconciliation,
 )
 from apps.insurance.selectors import waiting_since
@@ -134,5 +135,9 @@ def test_the_demos_claims(at) -> None:
     assert {"eligible", "approved", "pending_review", "blocked", "rejected", "paid"} <= set(
         claims.values_list("status", flat=True)
     )
-    assert Reconciliation.objects.filter(insurer=cap, status="paid").count() == 1
+    assert sorted(Reconciliation.objects.filter(insurer=cap).values_list("status", flat=True)) == [
+        "paid",
+        "sent",
+    ]
+    assert Dispute.objects.filter(insurer=cap, status="open").count() == 1
     assert Claim.objects.filter(type="dental", source_type="billing.invoice").count() == 1
