@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError, InvalidInput
 from apps.core.scope import Viewer
 from apps.core.service import service
-from apps.insurance.models import Dispute, Reconciliation, ReconciliationLine
+from apps.insurance.models import Claim, Dispute, Reconciliation, ReconciliationLine
 from apps.insurance.services.settling import locked
 from apps.insurance.states import DISPUTE
 
@@ -23,6 +24,13 @@ class NotDisputable(DomainError):
 
     code = "NOT_DISPUTABLE"
     message = _("A line is disputed once it was sent, and up to 60 days after it was paid.")
+
+
+class ClaimTakenBack(DomainError):
+    """The claim of the line was reversed: nothing is left to dispute."""
+
+    code = "CLAIM_REVERSED"
+    message = _("This claim was taken back already.")
 
 
 class AlreadyDisputed(DomainError):
@@ -59,11 +67,14 @@ def open_dispute(
     """Dispute a line for a reason, by default for all of its net.
 
     While the line is only sent, what is disputed will be left out of the payment. Refuses NOT_DISPUTABLE,
-    ALREADY_DISPUTED and VALIDATION_ERROR (no reason; an amount beyond what was asked).
+    ALREADY_DISPUTED, CLAIM_REVERSED and VALIDATION_ERROR (no reason; an amount beyond what was asked).
     """
     whole = locked(line.reconciliation)
     if not is_disputable(whole, at):
         raise NotDisputable(status=whole.status)
+    lock_claim(line)
+    if line.claim_id is not None and Claim.objects.filter(reversal_of=line.claim_id).exists():
+        raise ClaimTakenBack
     most = max(abs(line.net), abs(line.amount))
     amount = abs(line.net) if amount is None else amount
     if not 0 < amount <= most:
@@ -103,6 +114,24 @@ def is_disputable(whole: Reconciliation, at: datetime) -> bool:
     return (at.astimezone(zone).date() - whole.paid_at.astimezone(zone).date()).days <= DAYS_AFTER_PAYMENT
 
 
+def lock_claim(line: ReconciliationLine) -> None:
+    """Take turns with whoever takes the claim of a line back."""
+    list(Claim.objects.select_for_update(no_key=True).filter(pk=line.claim_id).values_list("pk"))
+
+
+def left_of_line(line: ReconciliationLine, side: str) -> int:
+    """Return what outcomes may still give of a line, or take from it: it ends between nothing and what was asked.
+
+    What it came to so far is its net with the outcomes of before. A line that takes money back ends between what it
+    takes and nothing.
+    """
+    before = Dispute.objects.filter(line=line).aggregate(sum=Sum("outcome_amount"))["sum"] or 0
+    so_far = line.net + before
+    if side == Dispute.Side.PROVIDER:
+        return max(0, max(0, line.amount) - so_far)
+    return max(0, so_far - min(0, line.amount))
+
+
 @service("insurance.dispute.decide")
 def decide_dispute(
     *,
@@ -116,9 +145,11 @@ def decide_dispute(
     """Accept or reject the open dispute of a line; what follows is a line of the next reconciliation.
 
     An accepted dispute of the provider gives it what it disputed, one of the insurer takes it, or less where
-    `outcome_amount` (positive) says so. Refuses NO_OPEN_DISPUTE, SEPARATION_OF_DUTIES and VALIDATION_ERROR.
+    `outcome_amount` (positive) says so or the line leaves less (`left_of_line`). Refuses NO_OPEN_DISPUTE,
+    SEPARATION_OF_DUTIES and VALIDATION_ERROR.
     """
     locked(line.reconciliation)
+    lock_claim(line)
     open_ones = Dispute.objects.select_for_update().filter(line=line, status=Dispute.Status.OPEN)
     dispute: Dispute | None = open_ones.first()
     if dispute is None:
@@ -128,9 +159,13 @@ def decide_dispute(
         raise OpenerMayNotDecide
     if not reason.strip():
         raise InvalidInput(reason=[str(_("A decision has a reason."))])
-    size = 0 if verb == "reject" else dispute.amount if outcome_amount is None else outcome_amount
-    if not 0 <= size <= dispute.amount or (verb == "reject" and outcome_amount):
-        raise InvalidInput(outcome_amount=[str(_("The outcome is at most what is disputed."))])
+    most = min(dispute.amount, left_of_line(line, dispute.side))
+    size = 0 if verb == "reject" else most if outcome_amount is None else outcome_amount
+    if not 0 <= size <= most or (verb == "reject" and outcome_amount):
+        sentence = _(
+            "The outcome is at most what is disputed, and what the line still leaves to give or take."
+        )
+        raise InvalidInput(outcome_amount=[str(sentence)])
     dispute.status = status
     dispute.decided_by_id, dispute.decided_at = actor.id, at
     dispute.decision = reason.strip()

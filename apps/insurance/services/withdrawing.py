@@ -16,7 +16,7 @@ from apps.core.scope import SystemActor, Viewer
 from apps.core.service import service
 from apps.directory.models import Insurer
 from apps.insurance.hooks import claim_decided
-from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem
+from apps.insurance.models import BalanceEntry, Claim, ClaimAdjudication, ClaimItem, Dispute
 from apps.insurance.services.balances import book, lock_held_by
 from apps.insurance.services.decisions import Inputs, decision_of
 from apps.insurance.services.redeciding import (
@@ -50,6 +50,15 @@ class NoPaidClaim(DomainError):
 
     code = "CLAIM_NOT_PAID"
     message = _("Only a paid claim is taken back.")
+
+
+class CorrectedByDispute(DomainError):
+    """What was paid of the claim is, or was, corrected by a dispute: taking all of it back would take too much."""
+
+    code = "CLAIM_DISPUTED"
+    message = _(
+        "A dispute corrects what was paid of this claim. What is wrong beyond it is disputed as well."
+    )
 
 
 class ReversedBefore(DomainError):
@@ -142,7 +151,8 @@ def expire_eligible(*, actor: Viewer, insurer: Insurer, at: datetime, most: int 
 def reverse_claim(*, actor: Viewer, claim: Claim, reason: str, at: datetime) -> Claim:
     """Take a paid claim back: a claim of the same lines with negative amounts, a credit of the next reconciliation.
 
-    What the paid claim held is released. Refuses one that is not paid (NoPaidClaim) or taken back (ReversedBefore).
+    What the paid claim held is released. Refuses one that is not paid (NoPaidClaim), taken back (ReversedBefore), or
+    whose payment a dispute corrects (CorrectedByDispute; a credit note takes all of it back nevertheless).
     """
     if not isinstance(actor, SystemActor) and actor.insurer_id != claim.insurer_id:
         raise PermissionRefused
@@ -150,6 +160,11 @@ def reverse_claim(*, actor: Viewer, claim: Claim, reason: str, at: datetime) -> 
     paid = locked(claim)
     if paid.status != Claim.Status.PAID or paid.reversal_of_id is not None:
         raise NoPaidClaim
+    disputes = Dispute.objects.filter(line__claim=paid)
+    if disputes.filter(
+        Q(status=Dispute.Status.OPEN) | Q(outcome_amount__lt=0) | Q(outcome_amount__gt=0)
+    ).exists():
+        raise CorrectedByDispute
     with changes.gathered():
         try:
             with transaction.atomic():
@@ -183,6 +198,12 @@ def reverse_claim(*, actor: Viewer, claim: Claim, reason: str, at: datetime) -> 
         reversal.validated_at = at
         reversal.save(update_fields=["status", "validated_at", "updated_at"])
     return reversal
+
+
+def is_corrected(paid: Claim) -> bool:
+    """Whether a dispute is open over what was paid of a claim, or has changed it."""
+    disputes = Dispute.objects.filter(line__claim=paid)
+    return disputes.filter(Q(status=Dispute.Status.OPEN) | ~Q(outcome_amount=0)).exists()
 
 
 def mirrored(actor: Viewer, paid: Claim, reason: str, at: datetime) -> Claim:

@@ -223,7 +223,7 @@ def worked_case(scene: Network) -> list[Claim]:
     return [
         make_claim(scene, scene.doctor, 4_000_000),
         make_claim(scene, scene.doctor, 321_115, total=400_000),
-        make_claim(scene, scene.pharmacy, 1_234_567),
+        make_claim(scene, scene.pharmacy, 1_234_567, total=1_300_000),
     ]
 
 

@@ -30,7 +30,7 @@ URL = "/api/v1/reconciliations"
 def scene(db: None) -> Network:
     scene = make_network()
     make_claim(scene, scene.doctor, 4_321_115, at=DAY)
-    make_claim(scene, scene.pharmacy, 1_234_567, at=DAY)
+    make_claim(scene, scene.pharmacy, 1_234_567, total=1_300_000, at=DAY)
     return scene
 
 

@@ -11,6 +11,7 @@ from apps.core.errors import InvalidInput
 from apps.insurance.models import Claim, Dispute, Reconciliation, ReconciliationLine
 from apps.insurance.services.disputes import (
     AlreadyDisputed,
+    ClaimTakenBack,
     NoDispute,
     NotDisputable,
     OpenerMayNotDecide,
@@ -18,6 +19,7 @@ from apps.insurance.services.disputes import (
     open_dispute,
 )
 from apps.insurance.services.settling import cancel_reconciliation, pay_reconciliation, send_reconciliation
+from apps.insurance.services.withdrawing import CorrectedByDispute, reverse_claim
 from tests.insurance.reconciliations.making import NOW, Network, generated, make_claim, make_network
 
 pytestmark = pytest.mark.django_db
@@ -26,9 +28,9 @@ LATER = datetime(2026, 12, 31, 9, tzinfo=UTC)
 
 @pytest.fixture
 def scene(db: None) -> Network:
-    """A doctor's claims of 1,000 and 500, at three hundredths of tax: 1,455 net."""
+    """A doctor's claims of 1,000 (of 1,400 asked) and 500, at three hundredths of tax: 1,455 net."""
     scene = make_network()
-    make_claim(scene, scene.doctor, 1_000)
+    make_claim(scene, scene.doctor, 1_000, total=1_400)
     make_claim(scene, scene.doctor, 500)
     return scene
 
@@ -87,7 +89,7 @@ class TestOpen:
             dispute(scene.doc, line, at=NOW + timedelta(days=61))
         assert dispute(scene.doc, line, at=NOW + timedelta(days=60)).side == "provider"
 
-    @pytest.mark.parametrize("amount", [0, -1, 1_001])
+    @pytest.mark.parametrize("amount", [0, -1, 1_401])
     def test_refuses_amounts_nobody_asked(self, scene, amount) -> None:
         with pytest.raises(InvalidInput):
             dispute(scene.doc, line_of(sent(scene), 1_000), amount=amount)
@@ -191,3 +193,40 @@ class TestAfterPayment:
         for verb, outcome in (("accept", 101), ("accept", -1), ("reject", 1)):
             with pytest.raises(InvalidInput):
                 decide(scene.head, line, verb, outcome_amount=outcome)
+
+
+class TestLeftOfALine:
+    """970 net of 1,400 asked: no outcome gives more than the 430 between them, or takes more than the 970."""
+
+    def test_gives_at_most_what_was_asked(self, scene) -> None:
+        line = line_of(pay(scene, sent(scene)), 1_000)
+        dispute(scene.doc, line)
+        with pytest.raises(InvalidInput):
+            decide(scene.head, line, "accept", outcome_amount=431)
+        assert decide(scene.head, line, "accept").outcome_amount == 430
+
+    def test_takes_at_most_what_was_paid_however_often(self, scene) -> None:
+        line = line_of(pay(scene, sent(scene)), 1_000)
+        dispute(scene.head, line, amount=600)
+        decide(scene.second, line, "accept")
+        dispute(scene.head, line, amount=600)
+        with pytest.raises(InvalidInput):
+            decide(scene.second, line, "accept", outcome_amount=371)
+        assert decide(scene.second, line, "accept").outcome_amount == -370
+        dispute(scene.head, line, amount=1)
+        assert decide(scene.second, line, "accept").outcome_amount == 0
+
+    def test_what_a_dispute_corrects_is_not_taken_back_as_a_whole(self, scene) -> None:
+        line = line_of(pay(scene, sent(scene)), 1_000)
+        dispute(scene.head, line, amount=600)
+        with pytest.raises(CorrectedByDispute):
+            reverse_claim(actor=scene.head, claim=line.claim, reason="Erreur", at=NOW)
+        decide(scene.second, line, "accept")
+        with pytest.raises(CorrectedByDispute):
+            reverse_claim(actor=scene.head, claim=line.claim, reason="Erreur", at=NOW)
+
+    def test_what_was_taken_back_is_not_disputed(self, scene) -> None:
+        line = line_of(pay(scene, sent(scene)), 1_000)
+        make_claim(scene, scene.doctor, -1_000, reversal_of=line.claim)
+        with pytest.raises(ClaimTakenBack):
+            dispute(scene.head, line)
