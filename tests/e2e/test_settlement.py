@@ -22,7 +22,7 @@ def scene() -> Network:
     at = timezone.now() - timedelta(days=1)
     for covered in (4_000_000, 321_115):
         make_claim(scene, scene.doctor, covered, at=at)
-    make_claim(scene, scene.pharmacy, 1_234_567, at=at)
+    make_claim(scene, scene.pharmacy, 1_234_567, total=1_300_000, at=at)
     return scene
 
 
