@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -85,9 +86,20 @@ def open_disputes_of(viewer: Viewer) -> Any:
     return Coalesce(Subquery(counted), 0)
 
 
-def disputed_now(reconciliation: Reconciliation) -> int:
-    """Return what a payment of today would leave out, in minor units."""
-    return sum(amount for _dispute, amount in to_withhold(reconciliation))
+def left_out(reconciliation: Reconciliation) -> dict[UUID, int]:
+    """Return what disputes leave out of the payment by provider, in minor units.
+
+    Of a sent reconciliation it is what a payment of today would leave out, of a paid one what was left out.
+    """
+    if reconciliation.status == Reconciliation.Status.SENT:
+        found = [(dispute.provider_id, amount) for dispute, amount in to_withhold(reconciliation)]
+    else:
+        rows = Dispute.objects.filter(line__reconciliation=reconciliation, withheld_amount__gt=0)
+        found = list(rows.values_list("provider_id", "withheld_amount"))
+    sums: dict[UUID, int] = {}
+    for provider, amount in found:
+        sums[provider] = sums.get(provider, 0) + amount
+    return sums
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.scope import Viewer
 from apps.insurance.bordereau_files import account_shown, decimal, row_text
-from apps.insurance.models import Dispute, Reconciliation, ReconciliationProvider
-from apps.insurance.reconciliation_selectors import totals_for
+from apps.insurance.models import Reconciliation, ReconciliationProvider
+from apps.insurance.reconciliation_selectors import left_out, totals_for
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """One provider's payment: its reference, where it goes, and what it is made of; minor units.
 
-    `amount` is what was transferred, or will be: the net less what was disputed when it was paid. `account` is whole for
+    `amount` is what was transferred, or would be today: the net less what disputes leave out. `account` is whole for
     the insurer that pays, else masked, and empty when it was not known.
     """
 
@@ -34,20 +33,15 @@ def transfers_of(reconciliation: Reconciliation, viewer: Viewer) -> list[Transfe
     """Return the payments the viewer has to do with, in the order of their references; nothing is paid to nobody."""
     order = ReconciliationProvider.objects.filter(reconciliation=reconciliation).order_by("pk")
     numbers = {pk: number for number, pk in enumerate(order.values_list("pk", flat=True), start=1)}
-    withheld = dict(
-        Dispute.objects.filter(line__reconciliation=reconciliation, withheld_amount__gt=0)
-        .order_by()
-        .values_list("line__provider_row")
-        .annotate(Sum("withheld_amount"))
-    )
+    withheld = left_out(reconciliation)
     rows = totals_for(viewer=viewer).filter(reconciliation=reconciliation)
     return [
         Transfer(
             reference=reference_of(reconciliation, numbers[row.pk]),
             total=row,
             account=account_shown(row, viewer),
-            disputed=withheld.get(row.pk, 0),
-            amount=row.net - withheld.get(row.pk, 0),
+            disputed=withheld.get(row.provider_id, 0),
+            amount=row.net - withheld.get(row.provider_id, 0),
         )
         for row in sorted(rows, key=lambda row: numbers[row.pk])
     ]

@@ -21,7 +21,7 @@ from apps.insurance.admin.agreements import link, money
 from apps.insurance.admin.lines import DISPUTE_COLORS, OfReconciliation, days_text, facts_of
 from apps.insurance.models import Dispute
 from apps.insurance.reconciliation_selectors import disputes_for
-from apps.insurance.services.disputes import decide_dispute
+from apps.insurance.services.disputes import decide_dispute, most_of
 
 
 class DecisionForm(AskForm):
@@ -37,7 +37,7 @@ class DecisionForm(AskForm):
         super().__init__(*args, **kwargs)
         self.fields["outcome_amount"] = MoneyField(
             currency=currency, least=0, required=False, label=_("Corrected amount"),
-            help_text=_("Only to accept less than what is disputed. Leave it empty otherwise."),
+            help_text=_("Only to accept less than the most there is. Leave it empty otherwise."),
         )  # fmt: skip
         self.order_fields(["decision", "outcome_amount", "reason"])
 
@@ -122,6 +122,7 @@ class DisputeAdmin(AskingAdmin):
         facts = [
             *facts_of(obj.line),
             (_("disputed"), money(obj.amount, currency)),
+            (_("outcome at most"), money(most_of(obj), currency)),
             (_("opened by the"), obj.get_side_display()),
             (_("reason"), obj.reason),
             (_("document"), obj.document or "–"),

@@ -29,8 +29,8 @@ from apps.insurance.models import Dispute, Reconciliation
 from apps.insurance.reconciliation_preview import codes_of
 from apps.insurance.reconciliation_selectors import (
     days_outstanding,
-    disputed_now,
     is_overdue,
+    left_out,
     open_disputes_of,
     payment_due_on,
     reconciliations_for,
@@ -117,11 +117,11 @@ class ReconciliationAdmin(PeriodWizard, AskingAdmin):
             else:
                 messages.success(request, _now("Paid; its claims are settled."))
                 return HttpResponseRedirect(self.page("change", obj.pk))
-        left_out = disputed_now(obj)
+        disputed = sum(left_out(obj).values())
         facts = [
             (_("net payable"), money(obj.total_net_payable, obj.currency)),
-            (_("disputed, left out of the payment"), money(left_out, obj.currency)),
-            (_("to be paid"), money(obj.total_net_payable - left_out, obj.currency)),
+            (_("disputed, left out of the payment"), money(disputed, obj.currency)),
+            (_("to be paid"), money(obj.total_net_payable - disputed, obj.currency)),
             (_("days outstanding"), self.outstanding(obj)[1]),
         ]
         return self.show_form(request, obj, form, "pay", facts=facts)
@@ -367,10 +367,8 @@ def shown(obj: Reconciliation) -> list[Any]:
 
 def withheld_in(obj: Reconciliation) -> int:
     """Return what was left out of the payment, of the providers shown."""
-    rows = Dispute.objects.filter(
-        line__reconciliation=obj, provider__in=[row.provider_id for row in shown(obj)]
-    )
-    return sum(rows.values_list("withheld_amount", flat=True))
+    found = left_out(obj)
+    return sum(found.get(row.provider_id, 0) for row in shown(obj))
 
 
 def total(obj: Reconciliation, name: str) -> str:

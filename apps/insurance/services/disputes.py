@@ -119,6 +119,11 @@ def lock_claim(line: ReconciliationLine) -> None:
     list(Claim.objects.select_for_update(no_key=True).filter(pk=line.claim_id).values_list("pk"))
 
 
+def most_of(dispute: Dispute) -> int:
+    """Return what an outcome gives or takes at most: what is disputed, and what the line still leaves."""
+    return min(dispute.amount, left_of_line(dispute.line, dispute.side))
+
+
 def left_of_line(line: ReconciliationLine, side: str) -> int:
     """Return what outcomes may still give of a line, or take from it: it ends between nothing and what was asked.
 
@@ -159,7 +164,7 @@ def decide_dispute(
         raise OpenerMayNotDecide
     if not reason.strip():
         raise InvalidInput(reason=[str(_("A decision has a reason."))])
-    most = min(dispute.amount, left_of_line(line, dispute.side))
+    most = most_of(dispute)
     size = 0 if verb == "reject" else most if outcome_amount is None else outcome_amount
     if not 0 <= size <= most or (verb == "reject" and outcome_amount):
         sentence = _(

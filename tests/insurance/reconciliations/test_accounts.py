@@ -169,12 +169,17 @@ class TestTheBankFile:
         row = send_reconciliation(actor=scene.head, reconciliation=generated(scene), at=NOW)
         line = row.lines.get(covered=1_234_567)
         open_dispute(actor=scene.second, line=line, reason="Contesté", amount=234_567, at=NOW)
+        # Whoever pays by the file pays what the payment will then be recorded as.
+        before = [
+            (line["Provider"], line["Disputed"], line["Amount"]) for line in payments(api, scene.head, row)
+        ]
         paid = pay_reconciliation(
             actor=scene.head, reconciliation=row, payment_date=NOW.date(), reference="VIR-7", at=NOW
         )
         found = payments(api, scene.head, row)
         pharmacy = next(line for line in found if line["Provider"] == "Pharmacie El Amen")
         assert (pharmacy["Disputed"], pharmacy["Amount"]) == ("234,567", "1000,000")
+        assert before == [(line["Provider"], line["Disputed"], line["Amount"]) for line in found]
         assert found[-1]["Amount"] == f"{paid.paid_amount // 1000},{paid.paid_amount % 1000:03d}"
 
     def test_has_no_payment_for_a_provider_that_owes(self, scene, api):

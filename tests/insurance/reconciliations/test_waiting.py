@@ -11,8 +11,8 @@ from apps.insurance.models import ReconciliationJob
 from apps.insurance.reconciliation_selectors import (
     days_open,
     days_outstanding,
-    disputed_now,
     is_overdue,
+    left_out,
     payment_due_on,
     waiting_for_payment,
 )
@@ -106,12 +106,12 @@ class TestDisputes:
         at = datetime(2026, 12, 3, 9, tzinfo=UTC)
         dispute = open_dispute(actor=scene.doc, line=line, reason="Montant", amount=1_000, at=at)
         assert days_open(dispute, datetime(2026, 12, 13, 9, tzinfo=UTC)) == 10
-        assert disputed_now(row) == 1_000
+        assert left_out(row) == {scene.doctor.pk: 1_000}
         decided = decide_dispute(
             actor=scene.head, line=line, verb="reject", reason="Vu", at=datetime(2026, 12, 8, 9, tzinfo=UTC)
         )
         assert days_open(decided, datetime(2026, 12, 13, 9, tzinfo=UTC)) == 5
-        assert disputed_now(row) == 0
+        assert left_out(row) == {}
 
 
 class TestFailure:
